@@ -1,0 +1,441 @@
+//! The Sigstore bundle around the envelope (OMS §4, §8.1).
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::json::{self, Count, InvalidJson};
+use super::pae::PAYLOAD_TYPE;
+use super::statement::{InvalidStatement, Statement};
+
+/// The largest bundle that is read: 256 MiB, about a million files.
+pub const MAX_BUNDLE_BYTES: u64 = 256 << 20;
+
+const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// The form of the same version that some clients write.
+const MEDIA_TYPE_PARAMETER: &str = "application/vnd.dev.sigstore.bundle+json;version=0.3";
+
+/// A parsed bundle. Its payload stays out of reach until a signature over it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    material: Material,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+    log_entries: usize,
+    timestamps: usize,
+}
+
+/// What the bundle offers for checking its signature (OMS §4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Material {
+    /// The `key` method. The hint is the hex SHA-256 of the public key's PEM; bundles before v1.1.0 have none.
+    PublicKey {
+        /// `publicKey.hint`.
+        hint: Option<String>,
+    },
+    /// The `certificate` method: DER certificates, the leaf first.
+    CertificateChain(Vec<Vec<u8>>),
+    /// The `sigstore` method: one DER certificate.
+    Certificate(Vec<u8>),
+}
+
+impl Material {
+    /// The signing method that has this material.
+    #[must_use]
+    pub const fn method(&self) -> &'static str {
+        match self {
+            Self::PublicKey { .. } => "key",
+            Self::CertificateChain(_) => "certificate",
+            Self::Certificate(_) => "sigstore",
+        }
+    }
+}
+
+impl Bundle {
+    /// Puts a bundle together.
+    #[must_use]
+    pub(crate) fn new(payload: Vec<u8>, signature: Vec<u8>, material: Material) -> Self {
+        Self { material, payload, signature, log_entries: 0, timestamps: 0 }
+    }
+
+    /// Reads the file at `path`, at most [`MAX_BUNDLE_BYTES`] of it, and parses it.
+    ///
+    /// # Errors
+    /// [`ReadBundleError`], naming the file.
+    pub fn read(path: &Path) -> Result<Self, ReadBundleError> {
+        let failed = |source| ReadBundleError::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        let mut bytes = Vec::new();
+        if metadata.len() <= MAX_BUNDLE_BYTES {
+            file.take(MAX_BUNDLE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+        }
+        let found = metadata.len().max(bytes.len() as u64);
+        if found > MAX_BUNDLE_BYTES {
+            return Err(ReadBundleError::Invalid { path: path.to_owned(), error: InvalidBundle::TooLarge { found } });
+        }
+        Self::parse(&bytes).map_err(|error| ReadBundleError::Invalid { path: path.to_owned(), error })
+    }
+
+    /// Parses a bundle (OMS §8.1).
+    ///
+    /// # Errors
+    /// [`InvalidBundle`]: what is wrong, and where.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidBundle> {
+        json::require_unique_members(bytes)?;
+        let mut unknown = None;
+        let wire: BundleIn = json::parse(bytes, |path| {
+            if !path.starts_with("verificationMaterial.") {
+                unknown.get_or_insert(path);
+            }
+        })?;
+        if wire.media_type != MEDIA_TYPE && wire.media_type != MEDIA_TYPE_PARAMETER {
+            return Err(InvalidBundle::MediaType { found: wire.media_type });
+        }
+        if let Some(path) = unknown {
+            return Err(InvalidBundle::UnknownMember { path });
+        }
+        let envelope = wire.dsse_envelope.ok_or(InvalidBundle::NoEnvelope)?;
+        let verification = wire.verification_material.ok_or(InvalidBundle::NoVerificationMaterial)?;
+        if envelope.payload_type != PAYLOAD_TYPE {
+            return Err(InvalidBundle::PayloadType { found: envelope.payload_type });
+        }
+        let [signature] = envelope.signatures.as_slice() else {
+            return Err(InvalidBundle::SignatureCount { found: envelope.signatures.len() });
+        };
+        Ok(Self {
+            payload: base64_member("dsseEnvelope.payload", &envelope.payload)?,
+            signature: base64_member("dsseEnvelope.signatures[0].sig", &signature.sig)?,
+            log_entries: verification.tlog_entries.unwrap_or_default().0,
+            timestamps: verification.timestamps.unwrap_or_default().rfc3161_timestamps.unwrap_or_default().0,
+            material: verification.content.check()?,
+        })
+    }
+
+    /// The bundle as JSON, compact.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let wire = BundleOut {
+            media_type: MEDIA_TYPE,
+            verification_material: MaterialOut::of(&self.material),
+            dsse_envelope: EnvelopeOut {
+                payload: STANDARD.encode(&self.payload),
+                payload_type: PAYLOAD_TYPE,
+                signatures: [SignatureOut { sig: STANDARD.encode(&self.signature), keyid: "" }],
+            },
+        };
+        serde_json::to_vec(&wire).expect("text always serialises")
+    }
+
+    /// What the bundle offers for checking its signature.
+    #[must_use]
+    pub fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// The number of transparency log entries it carries.
+    #[must_use]
+    pub fn log_entries(&self) -> usize {
+        self.log_entries
+    }
+
+    /// The number of RFC 3161 timestamps it carries.
+    #[must_use]
+    pub fn timestamps(&self) -> usize {
+        self.timestamps
+    }
+
+    /// What the bundle claims, **unverified**: for showing to a person, never for deciding.
+    ///
+    /// # Errors
+    /// [`InvalidStatement`], as verification would find it.
+    pub fn unverified_statement(&self) -> Result<Statement, InvalidStatement> {
+        Statement::from_payload(&self.payload)
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    pub(crate) fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+}
+
+fn base64_member(member: &'static str, text: &str) -> Result<Vec<u8>, InvalidBundle> {
+    match STANDARD.decode(text) {
+        Ok(bytes) if bytes.is_empty() => Err(InvalidBundle::EmptyMember { member }),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(InvalidBundle::Base64 { member, error }),
+    }
+}
+
+#[derive(Deserialize)]
+struct BundleIn {
+    #[serde(rename = "mediaType", default)]
+    media_type: String,
+    #[serde(rename = "verificationMaterial")]
+    verification_material: Option<MaterialIn>,
+    #[serde(rename = "dsseEnvelope")]
+    dsse_envelope: Option<EnvelopeIn>,
+}
+
+#[derive(Deserialize)]
+struct MaterialIn {
+    #[serde(flatten)]
+    content: ContentIn,
+    #[serde(rename = "tlogEntries")]
+    tlog_entries: Option<Count>,
+    #[serde(rename = "timestampVerificationData")]
+    timestamps: Option<TimestampsIn>,
+}
+
+#[derive(Deserialize)]
+struct ContentIn {
+    #[serde(rename = "publicKey")]
+    public_key: Option<PublicKeyIn>,
+    #[serde(rename = "x509CertificateChain")]
+    certificate_chain: Option<CertificateChainIn>,
+    certificate: Option<CertificateIn>,
+}
+
+#[derive(Deserialize)]
+struct PublicKeyIn {
+    hint: Option<String>,
+    #[serde(rename = "rawBytes")]
+    raw_bytes: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CertificateChainIn {
+    certificates: Vec<CertificateIn>,
+}
+
+#[derive(Deserialize)]
+struct CertificateIn {
+    #[serde(rename = "rawBytes")]
+    raw_bytes: String,
+}
+
+#[derive(Default, Deserialize)]
+struct TimestampsIn {
+    #[serde(rename = "rfc3161Timestamps")]
+    rfc3161_timestamps: Option<Count>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeIn {
+    payload: String,
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    signatures: Vec<SignatureIn>,
+}
+
+#[derive(Deserialize)]
+struct SignatureIn {
+    sig: String,
+    /// Absent, `null` or a text; not used (OMS §4.1).
+    #[serde(rename = "keyid")]
+    _keyid: Option<String>,
+}
+
+impl ContentIn {
+    fn check(self) -> Result<Material, InvalidBundle> {
+        match (self.public_key, self.certificate_chain, self.certificate) {
+            (Some(key), None, None) => match (key.hint, key.raw_bytes) {
+                (None, None) => Err(InvalidBundle::NoKeyHint),
+                (hint, _) => Ok(Material::PublicKey { hint: hint.filter(|hint| !hint.is_empty()) }),
+            },
+            (None, Some(chain), None) => {
+                if chain.certificates.is_empty() {
+                    return Err(InvalidBundle::EmptyMember { member: "verificationMaterial.x509CertificateChain" });
+                }
+                let member = "verificationMaterial.x509CertificateChain.certificates[].rawBytes";
+                let chain: Result<_, _> = chain
+                    .certificates
+                    .iter()
+                    .map(|certificate| base64_member(member, &certificate.raw_bytes))
+                    .collect();
+                Ok(Material::CertificateChain(chain?))
+            }
+            (None, None, Some(certificate)) => {
+                let member = "verificationMaterial.certificate.rawBytes";
+                Ok(Material::Certificate(base64_member(member, &certificate.raw_bytes)?))
+            }
+            (None, None, None) => Err(InvalidBundle::NoVerificationMaterial),
+            _ => Err(InvalidBundle::SeveralMaterials),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BundleOut<'a> {
+    #[serde(rename = "mediaType")]
+    media_type: &'a str,
+    #[serde(rename = "verificationMaterial")]
+    verification_material: MaterialOut<'a>,
+    #[serde(rename = "dsseEnvelope")]
+    dsse_envelope: EnvelopeOut<'a>,
+}
+
+#[derive(Serialize)]
+struct MaterialOut<'a> {
+    #[serde(rename = "publicKey", skip_serializing_if = "Option::is_none")]
+    public_key: Option<PublicKeyOut<'a>>,
+    #[serde(rename = "x509CertificateChain", skip_serializing_if = "Option::is_none")]
+    certificate_chain: Option<CertificateChainOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificateOut>,
+    /// Always written: the Python tool needs the member.
+    #[serde(rename = "tlogEntries")]
+    tlog_entries: [(); 0],
+}
+
+#[derive(Serialize)]
+struct PublicKeyOut<'a> {
+    hint: &'a str,
+}
+
+#[derive(Serialize)]
+struct CertificateChainOut {
+    certificates: Vec<CertificateOut>,
+}
+
+#[derive(Serialize)]
+struct CertificateOut {
+    #[serde(rename = "rawBytes")]
+    raw_bytes: String,
+}
+
+impl CertificateOut {
+    fn of(der: &Vec<u8>) -> Self {
+        Self { raw_bytes: STANDARD.encode(der) }
+    }
+}
+
+impl<'a> MaterialOut<'a> {
+    fn of(material: &'a Material) -> Self {
+        let empty = Self { public_key: None, certificate_chain: None, certificate: None, tlog_entries: [] };
+        match material {
+            Material::PublicKey { hint } => {
+                Self { public_key: Some(PublicKeyOut { hint: hint.as_deref().unwrap_or_default() }), ..empty }
+            }
+            Material::CertificateChain(chain) => {
+                let certificates = chain.iter().map(CertificateOut::of).collect();
+                Self { certificate_chain: Some(CertificateChainOut { certificates }), ..empty }
+            }
+            Material::Certificate(certificate) => Self { certificate: Some(CertificateOut::of(certificate)), ..empty },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EnvelopeOut<'a> {
+    payload: String,
+    #[serde(rename = "payloadType")]
+    payload_type: &'a str,
+    signatures: [SignatureOut<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct SignatureOut<'a> {
+    sig: String,
+    keyid: &'a str,
+}
+
+/// Why a file has no bundle in it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadBundleError {
+    /// The operating system refused.
+    #[error("`{}` cannot be read: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+    /// The file was read and is not a bundle.
+    #[error("`{}` is not a signature bundle: {error}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        error: InvalidBundle,
+    },
+}
+
+/// Why a document is not a bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidBundle {
+    /// It is larger than any bundle that is read.
+    #[error("expected at most {MAX_BUNDLE_BYTES} bytes, found {found}")]
+    TooLarge {
+        /// Its length in bytes, or that of the part that was read.
+        found: u64,
+    },
+    /// It is not the JSON that was expected.
+    #[error(transparent)]
+    Json(#[from] InvalidJson),
+    /// `mediaType` is not that of a Sigstore bundle v0.3.
+    #[error("`mediaType`: expected `{MEDIA_TYPE}`, found `{found}`")]
+    MediaType {
+        /// What was found; empty if there is none.
+        found: String,
+    },
+    /// A member that a bundle does not have.
+    #[error("it has the member `{path}`, which OMS v1.0 bundles do not have")]
+    UnknownMember {
+        /// Where it is.
+        path: String,
+    },
+    /// There is no `dsseEnvelope`.
+    #[error("it has no `dsseEnvelope`")]
+    NoEnvelope,
+    /// `payloadType` is not that of an in-toto statement.
+    #[error("`dsseEnvelope.payloadType`: expected `{PAYLOAD_TYPE}`, found `{found}`")]
+    PayloadType {
+        /// What was found.
+        found: String,
+    },
+    /// Not exactly one signature.
+    #[error("`dsseEnvelope.signatures`: expected exactly one, found {found}")]
+    SignatureCount {
+        /// The number of signatures.
+        found: usize,
+    },
+    /// There is neither `publicKey` nor `x509CertificateChain` nor `certificate`.
+    #[error(
+        "`verificationMaterial`: expected `publicKey`, `x509CertificateChain` or `certificate`, found none of them"
+    )]
+    NoVerificationMaterial,
+    /// More than one of these.
+    #[error(
+        "`verificationMaterial`: expected one of `publicKey`, `x509CertificateChain`, `certificate`, found several"
+    )]
+    SeveralMaterials,
+    /// `publicKey` has neither `hint` nor `rawBytes`.
+    #[error("`verificationMaterial.publicKey`: expected `hint` or `rawBytes`, found neither")]
+    NoKeyHint,
+    /// A member that must not be empty is.
+    #[error("`{member}` is empty")]
+    EmptyMember {
+        /// Where it is.
+        member: &'static str,
+    },
+    /// A member is not Base64.
+    #[error("`{member}` is not Base64: {error}")]
+    Base64 {
+        /// Where it is.
+        member: &'static str,
+        /// What is wrong.
+        error: base64::DecodeError,
+    },
+}

@@ -1,0 +1,156 @@
+//! JSON from strangers: no member twice, no deep nesting, nothing after the document.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Checks that `bytes` is one JSON document in which no object has a member twice.
+///
+/// `serde_json` keeps the last of two equal members where a parser elsewhere keeps the first: another reader could be
+/// shown other content than the one that was verified.
+pub(super) fn require_unique_members(bytes: &[u8]) -> Result<(), InvalidJson> {
+    serde_json::from_slice::<UniqueMembers>(bytes)?;
+    Ok(())
+}
+
+/// Parses `bytes` as `T`. Members that `T` does not have are passed to `unknown` as paths such as `predicate.extra`.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], mut unknown: impl FnMut(String)) -> Result<T, InvalidJson> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_ignored::deserialize(&mut deserializer, |path| unknown(path.to_string()))?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Why a document is not the JSON that was expected.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidJson {
+    /// The text is not JSON, or it ends early, or it is nested too deeply.
+    #[error("not valid JSON: {0}")]
+    Syntax(#[source] serde_json::Error),
+    /// The JSON has another shape than expected, or a member twice.
+    #[error("unexpected JSON: {0}")]
+    Shape(#[source] serde_json::Error),
+}
+
+impl From<serde_json::Error> for InvalidJson {
+    fn from(error: serde_json::Error) -> Self {
+        match error.classify() {
+            serde_json::error::Category::Data => Self::Shape(error),
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof => Self::Syntax(error),
+        }
+    }
+}
+
+/// Any JSON value in which no object has a member twice.
+struct UniqueMembers;
+
+impl<'de> Deserialize<'de> for UniqueMembers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = UniqueMembers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueMembers, A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(member) = map.next_key::<String>()? {
+            map.next_value::<UniqueMembers>()?;
+            if let Some(member) = seen.replace(member) {
+                return Err(A::Error::custom(format_args!("the member `{member}` stands twice in one object")));
+            }
+        }
+        Ok(UniqueMembers)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<UniqueMembers, A::Error> {
+        while seq.next_element::<UniqueMembers>()?.is_some() {}
+        Ok(UniqueMembers)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<UniqueMembers, E> {
+        Ok(UniqueMembers)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<UniqueMembers, E> {
+        Ok(UniqueMembers)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<UniqueMembers, E> {
+        Ok(UniqueMembers)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<UniqueMembers, E> {
+        Ok(UniqueMembers)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<UniqueMembers, E> {
+        Ok(UniqueMembers)
+    }
+
+    fn visit_unit<E>(self) -> Result<UniqueMembers, E> {
+        Ok(UniqueMembers)
+    }
+}
+
+/// The number of elements of a JSON array whose elements are of no interest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count(pub(super) usize);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<IgnoredAny>::deserialize(deserializer).map(|elements| Self(elements.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Known {
+        #[expect(dead_code, reason = "only its presence is tested")]
+        a: serde_json::Value,
+    }
+
+    fn error(text: &str) -> String {
+        let unique = require_unique_members(text.as_bytes());
+        unique.and_then(|()| parse::<Known>(text.as_bytes(), |_| {}).map(drop)).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_is_rejected_wherever_it_is() {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":[{"c":1,"c":2}]}}"#, r#"{"a":1,"x":{"\u0079":1,"y":1}}"#] {
+            assert!(error(text).contains("stands twice"), "{text}");
+        }
+    }
+
+    #[test]
+    fn truncated_deep_and_trailing_text_is_rejected() {
+        assert!(error("").contains("EOF"));
+        assert!(error(r#"{"a":"#).contains("EOF"));
+        assert!(
+            error(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000))).contains("recursion limit")
+        );
+        assert!(error(r#"{"a":1} x"#).contains("trailing"));
+        assert!(matches!(parse::<Known>(b"{\"a\":\xff}", |_| {}), Err(InvalidJson::Syntax(_))));
+        assert!(matches!(parse::<Known>(b"[]", |_| {}), Err(InvalidJson::Shape(_))));
+    }
+
+    #[test]
+    fn unknown_members_are_reported_by_path() {
+        let mut unknown = Vec::new();
+        parse::<Known>(br#"{"a":1,"b":{"c":2}}"#, |path| unknown.push(path)).expect("valid");
+        assert_eq!(unknown, ["b"]);
+    }
+}

@@ -1,0 +1,13 @@
+//! The formats around the manifest: in-toto statement, DSSE envelope, Sigstore bundle (OMS §4, §6.6 to §6.8).
+//!
+//! The JSON shapes are private; each is parsed once into a domain type that can't be wrong.
+
+mod bundle;
+mod json;
+mod pae;
+mod statement;
+
+pub use bundle::{Bundle, InvalidBundle, MAX_BUNDLE_BYTES, Material, ReadBundleError};
+pub use json::InvalidJson;
+pub(crate) use pae::{PAYLOAD_TYPE, pae};
+pub use statement::{FormatVersion, InvalidStatement, Statement};

@@ -1,0 +1,100 @@
+//! A model's bytes to resources (OMS §6.3).
+
+use std::ops::Range;
+
+use model_hash::{Digest, Options, ReadAt, ReadError, Segment, Source, hash_segments};
+
+use super::{InvalidManifest, Manifest, Parameters, Resource, Serialization};
+use crate::model::ModelSource;
+
+impl Manifest {
+    /// Hashes every file of `source` and lists the resources in the order of OMS §5.2.1: by code point of the name.
+    ///
+    /// # Errors
+    /// [`HashModelError`]: a file can't be read, or nothing is left to list.
+    pub fn of(source: &dyn ModelSource, parameters: Parameters, options: &Options<'_>) -> Result<Self, HashModelError> {
+        let mut pieces = Vec::with_capacity(source.files().len());
+        for (index, file) in source.files().iter().enumerate() {
+            match parameters.serialization {
+                Serialization::Files => pieces.push(Piece { file: index, range: None }),
+                Serialization::Shards { size_bytes } => {
+                    let mut start = 0;
+                    while start < file.length_bytes {
+                        let end = start.saturating_add(size_bytes.get()).min(file.length_bytes);
+                        pieces.push(Piece { file: index, range: Some(start..end) });
+                        start = end;
+                    }
+                }
+            }
+        }
+        let digests = hash_resources(source, &parameters, &pieces, options)?;
+        let mut resources: Vec<Resource> = pieces
+            .into_iter()
+            .zip(digests)
+            .map(|(piece, digest)| {
+                let path = &source.files()[piece.file].path;
+                match piece.range {
+                    None => Resource::file(path, digest),
+                    Some(range) => Resource::shard(path, range, digest),
+                }
+            })
+            .collect();
+        resources.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+        Self::new(resources, parameters).map_err(HashModelError::Manifest)
+    }
+}
+
+/// A file of a source, or some bytes of it.
+pub(crate) struct Piece {
+    pub(crate) file: usize,
+    pub(crate) range: Option<Range<u64>>,
+}
+
+/// Hashes the pieces, in their order.
+pub(crate) fn hash_resources(
+    source: &dyn ModelSource,
+    parameters: &Parameters,
+    pieces: &[Piece],
+    options: &Options<'_>,
+) -> Result<Vec<Digest>, UnhashedFile> {
+    let segments: Vec<Segment> = pieces
+        .iter()
+        .map(|piece| {
+            let length = source.files()[piece.file].length_bytes;
+            let range = piece.range.clone().unwrap_or(0..length);
+            Segment { file: piece.file, start: range.start, end: range.end, reaches_end: range.end == length }
+        })
+        .collect();
+    hash_segments(parameters.hash, &segments, &Files(source), options)
+        .map_err(|error| UnhashedFile { path: source.files()[error.file].path.to_string(), error: error.error })
+}
+
+/// A model's files as the hash crate sees them: numbers.
+struct Files<'a>(&'a dyn ModelSource);
+
+impl Source for Files<'_> {
+    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + '_>, ReadError> {
+        self.0.open(file)
+    }
+}
+
+/// A file that could not be hashed.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}` {error}")]
+pub struct UnhashedFile {
+    /// The file, from the model root.
+    pub path: String,
+    /// What went wrong.
+    pub error: ReadError,
+}
+
+/// Why a model has no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum HashModelError {
+    /// A file could not be hashed.
+    #[error(transparent)]
+    File(#[from] UnhashedFile),
+    /// What was hashed does not make a manifest: there was nothing to list.
+    #[error("{0}")]
+    Manifest(InvalidManifest),
+}

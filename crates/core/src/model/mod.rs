@@ -1,0 +1,43 @@
+//! A model as a list of named byte sequences, and the local directory or file that most models are.
+
+mod ignore;
+mod local;
+mod path;
+mod walk;
+
+use model_hash::{ReadAt, ReadError};
+
+pub use ignore::{DEFAULT_IGNORED, IgnoreRules, InvalidIgnorePath};
+pub use local::{LocalModel, ModelError};
+pub use path::{InvalidPath, ModelPath, display_os_name};
+pub use walk::{Finding, Problem, SymlinkPolicy, Unlisted, WalkRules};
+
+/// One file of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFile {
+    /// Where it is, from the model root (OMS §6.1.2).
+    pub path: ModelPath,
+    /// Its length in bytes when it was listed.
+    pub length_bytes: u64,
+}
+
+/// Where a model's bytes come from. Nothing above this knows whether they are on a disk, in a store or in a registry.
+pub trait ModelSource: Sync {
+    /// The name for the statement's subject (OMS §6.5): informational, never empty.
+    fn name(&self) -> &str;
+
+    /// Whether the model is one file rather than a directory.
+    fn is_single_file(&self) -> bool;
+
+    /// The files in the signing scope, sorted by path.
+    fn files(&self) -> &[ModelFile];
+
+    /// What was met besides files.
+    fn findings(&self) -> &[Finding];
+
+    /// Opens the file at this index of [`Self::files`].
+    ///
+    /// # Errors
+    /// [`ReadError::Changed`] if it is no longer the file that was listed, else the error of the store.
+    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + '_>, ReadError>;
+}

@@ -1,0 +1,30 @@
+//! The `key` method: a private key in a file.
+
+use super::{SignError, Signed, Signer};
+use crate::envelope::Material;
+use crate::key::PrivateKey;
+use crate::trust::Trust;
+
+/// Signs with a private key (OMS §4.1, method `key`).
+pub struct KeySigner<'a> {
+    key: &'a PrivateKey,
+}
+
+impl<'a> KeySigner<'a> {
+    /// A signer with this key.
+    #[must_use]
+    pub fn new(key: &'a PrivateKey) -> Self {
+        Self { key }
+    }
+}
+
+impl Signer for KeySigner<'_> {
+    fn sign(&self, message: &[u8], _payload: &[u8]) -> Result<Signed, SignError> {
+        let signature = self.key.sign(message)?;
+        Ok(Signed { signature, material: Material::PublicKey { hint: Some(self.key.public_key().hint()) } })
+    }
+
+    fn trust(&self) -> Trust<'_> {
+        Trust::Key(self.key.public_key())
+    }
+}

@@ -1,0 +1,64 @@
+//! Signing a model (OMS §6).
+
+mod key;
+
+use crate::envelope::{Bundle, Material, Statement, pae};
+use crate::key::SigningFailed;
+use crate::manifest::Manifest;
+use crate::trust::Trust;
+use crate::verify::{self, SignatureError};
+
+pub use key::KeySigner;
+
+/// Something that can sign an envelope. Each method is one implementation.
+pub trait Signer {
+    /// Signs `message`, the DSSE pre-authentication encoding of `payload`.
+    ///
+    /// # Errors
+    /// [`SignError`]: what kept it from signing.
+    fn sign(&self, message: &[u8], payload: &[u8]) -> Result<Signed, SignError>;
+
+    /// What a verifier has to trust for the new signature to hold. The bundle is checked against it before it is
+    /// handed out.
+    fn trust(&self) -> Trust<'_>;
+}
+
+/// What a [`Signer`] adds to the payload.
+pub struct Signed {
+    /// The signature over the message.
+    pub signature: Vec<u8>,
+    /// What a verifier finds in the bundle to check it with.
+    pub material: Material,
+}
+
+/// Signs a manifest: statement, envelope and bundle (OMS §6.6 to §6.8). The bundle is verified before it is returned.
+///
+/// # Errors
+/// [`SignError`]: what kept the signer from signing, or why its signature does not hold.
+pub fn sign_model(model_name: &str, manifest: Manifest, signer: &dyn Signer) -> Result<(Bundle, Statement), SignError> {
+    let statement = Statement::new(model_name.to_owned(), manifest);
+    let payload = statement.to_payload();
+    let Signed { signature, material } = signer.sign(&pae(&payload), &payload)?;
+    let bundle = Bundle::new(payload, signature, material);
+    let written = Bundle::parse(&bundle.to_json()).map_err(|error| SignError::Unusable(error.to_string()))?;
+    let verified = verify::check_signature(&written, signer.trust())?;
+    let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
+    if *read_back.get() != statement {
+        return Err(SignError::Unusable("the statement does not read back as it was written".to_owned()));
+    }
+    Ok((bundle, statement))
+}
+
+/// Why there is no signature.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The key did not sign.
+    #[error(transparent)]
+    Key(#[from] SigningFailed),
+    /// The new signature does not hold.
+    #[error("the new signature does not verify: {0}")]
+    DoesNotVerify(#[from] SignatureError),
+    /// The new bundle can't be read back.
+    #[error("the new bundle can't be read back: {0}")]
+    Unusable(String),
+}
