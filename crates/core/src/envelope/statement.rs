@@ -156,9 +156,9 @@ struct Header {
 #[derive(Deserialize)]
 struct StatementIn {
     #[serde(rename = "_type")]
-    _statement_type: serde::de::IgnoredAny,
+    _statement_type: String,
     #[serde(rename = "predicateType")]
-    _predicate_type: serde::de::IgnoredAny,
+    _predicate_type: String,
     subject: Vec<SubjectIn>,
     predicate: Option<PredicateIn>,
 }

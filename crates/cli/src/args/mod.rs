@@ -1,0 +1,75 @@
+//! The command line.
+
+mod global;
+mod hyphens;
+mod model;
+mod password;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{completions, digest, inspect, keygen, quickstart, sign, verify};
+use crate::failure::Failure;
+use crate::output::{Answer, Console};
+
+pub(crate) use global::{Format, Global, LogLevel};
+pub(crate) use hyphens::{asks_for_json, with_hyphens};
+pub(crate) use model::{HashArg, HashingArgs, ModelArgs};
+pub(crate) use password::PasswordArgs;
+
+/// Sign and verify machine-learning models.
+///
+/// A signature says who made a model and that not a byte of it has changed. The format is OpenSSF Model Signing v1.0.
+#[derive(Debug, Parser)]
+#[command(
+    name = "model-signing",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    after_help = "Exit codes: 0 done or verified; 1 rejected (the model, the bundle or another input was read and is \
+                  not acceptable); 2 wrong usage; 3 could not check (a file is missing or unreadable, the output can't \
+                  be written).\n\nTo begin: model-signing quickstart"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Sign(sign::Args),
+    Verify(verify::Args),
+    Digest(digest::Args),
+    Inspect(inspect::Args),
+    Keygen(keygen::Args),
+    Quickstart(quickstart::Args),
+    Completions(completions::Args),
+}
+
+impl Command {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Sign(_) => "sign",
+            Self::Verify(_) => "verify",
+            Self::Digest(_) => "digest",
+            Self::Inspect(_) => "inspect",
+            Self::Keygen(_) => "keygen",
+            Self::Quickstart(_) => "quickstart",
+            Self::Completions(_) => "completions",
+        }
+    }
+
+    pub(crate) fn run(&self, global: &Global, console: &Console) -> Result<Answer, Failure> {
+        match self {
+            Self::Sign(args) => sign::run(args, global, console),
+            Self::Verify(args) => verify::run(args, global, console),
+            Self::Digest(args) => digest::run(args, global, console),
+            Self::Inspect(args) => inspect::run(args),
+            Self::Keygen(args) => keygen::run(args, console),
+            Self::Quickstart(args) => quickstart::run(args, global, console),
+            Self::Completions(args) => Ok(completions::run(args)),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Where the password of a private key comes from.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The password of a private key. Without any of these, `MODEL_SIGNING_PASSWORD`, then a prompt.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PasswordArgs {
+    /// A file with the password of the private key in its first line [else: MODEL_SIGNING_PASSWORD, or a prompt]
+    #[arg(long, value_name = "FILE", conflicts_with = "password")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// The password itself, which other users of this machine can see: use --password-file
+    #[arg(long, value_name = "PASSWORD")]
+    pub(crate) password: Option<String>,
+}

@@ -1,0 +1,71 @@
+//! `digest`: the root digest of a model, without signing it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use model_transparency::manifest::{Manifest, Parameters};
+use model_transparency::model::{Finding, IgnoreRules, LocalModel, ModelSource};
+
+use super::verify::warn_of_links;
+use crate::args::{Global, HashingArgs, ModelArgs};
+use crate::failure::Failure;
+use crate::inputs::{Exclusions, exclusions};
+use crate::output::{Answer, Console, digest_answer};
+use crate::signature_file::DEFAULT_NAME;
+
+/// Print the root digest of a model: the one that `sign` puts in the signature
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// The signature file, which is not part of the model where it is inside
+    #[arg(long, value_name = "SIGNATURE_PATH", default_value = DEFAULT_NAME)]
+    signature: PathBuf,
+
+    #[command(flatten)]
+    hashing: HashingArgs,
+
+    /// List the digest of every file (or shard) too
+    #[arg(long)]
+    per_file: bool,
+}
+
+pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
+    let List { model, recorded } = list(&args.model, &args.signature, console)?;
+    let parameters = Parameters {
+        serialization: args.hashing.serialization(),
+        hash: args.hashing.hash.into(),
+        symlinks: args.model.symlinks(),
+        ignore_paths: recorded.entries().map(str::to_owned).collect(),
+    };
+    let length_bytes: u64 = model.files().iter().map(|file| file.length_bytes).sum();
+    let manifest =
+        console.hashing(global.jobs, || length_bytes, |options| Manifest::of(&model, parameters, options))?;
+    Ok(digest_answer(model.name(), &manifest, args.per_file))
+}
+
+/// A model that can be signed, and what was left out of it.
+pub(crate) struct List {
+    pub(crate) model: LocalModel,
+    pub(crate) recorded: IgnoreRules,
+}
+
+/// Lists a model as a signer does: everything counts that is not left out, and anything else is an error.
+pub(crate) fn list(args: &ModelArgs, signature: &Path, console: &Console) -> Result<List, Failure> {
+    let location = LocalModel::locate(&args.path, args.symlinks())?;
+    let Exclusions { all, recorded } =
+        exclusions(&location, args.ignores_git_paths(), &args.ignore_paths, Some(signature), console)?;
+    let nothing = HashSet::new();
+    let model = LocalModel::open(&args.path, &LocalModel::signing_rules(args.symlinks(), &all, &nothing))?;
+    let problems = |finding: &Finding| match finding {
+        Finding::Problem { path, problem } => Some((path.clone(), problem.clone())),
+        Finding::FollowedOutside { .. } | Finding::DirectoryLinkSkipped { .. } => None,
+    };
+    let problems: Vec<_> = model.findings().iter().filter_map(problems).collect();
+    if !problems.is_empty() {
+        return Err(Failure::unacceptable(problems));
+    }
+    warn_of_links(model.findings(), console);
+    Ok(List { model, recorded })
+}

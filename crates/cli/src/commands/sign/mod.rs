@@ -1,0 +1,125 @@
+//! `sign`: one file for each method; what they share is here.
+
+mod key;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use model_transparency::hash::HashAlgorithm;
+use model_transparency::key::KeyAlgorithm;
+use model_transparency::manifest::{Manifest, Parameters, Serialization};
+use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
+use model_transparency::output::{Access, Existing};
+use model_transparency::sign::{Signer, sign_model};
+use model_transparency::trust::Trust;
+
+use super::digest::{List, list};
+use crate::args::{Global, HashingArgs, ModelArgs};
+use crate::failure::Failure;
+use crate::output::{Answer, Console, sign_answer};
+use crate::signature_file::{self, DEFAULT_NAME};
+
+/// Sign a model
+///
+/// Hashes every file of the model and writes a signature over the list: an OpenSSF Model Signing v1.0 bundle.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    method: Method,
+}
+
+#[derive(Debug, Subcommand)]
+enum Method {
+    Key(key::Args),
+}
+
+pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
+    match &args.method {
+        Method::Key(args) => key::run(args, global, console),
+    }
+}
+
+/// What every method signs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// Where to write the signature
+    #[arg(long, value_name = "SIGNATURE_PATH", default_value = DEFAULT_NAME)]
+    pub(crate) signature: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) hashing: HashingArgs,
+}
+
+/// Signs with a key and every default; for `quickstart`.
+pub(crate) fn key(
+    model: &Path,
+    signature: &Path,
+    private_key: &Path,
+    global: &Global,
+    console: &Console,
+) -> Result<Answer, Failure> {
+    let common = Common {
+        model: ModelArgs::new(model.to_owned()),
+        signature: signature.to_owned(),
+        hashing: HashingArgs { hash: crate::args::HashArg::Sha256, shard_size: None },
+    };
+    key::run(&key::Args::new(common, private_key.to_owned()), global, console)
+}
+
+/// Refuses early, before anything long or secret, what could only fail later.
+pub(crate) fn check(common: &Common, private_key: Option<&Path>) -> Result<(), Failure> {
+    let location = LocalModel::locate(&common.model.path, common.model.symlinks())?;
+    signature_file::check_target(&common.signature, &location, private_key)
+}
+
+/// Hashes the model, has it signed, and writes the signature.
+pub(crate) fn sign(
+    common: &Common,
+    signer: &dyn Signer,
+    global: &Global,
+    console: &Console,
+) -> Result<Answer, Failure> {
+    let List { model, recorded } = list(&common.model, &common.signature, console)?;
+    warn(common, &model, signer, console);
+    let parameters = Parameters {
+        serialization: common.hashing.serialization(),
+        hash: common.hashing.hash.into(),
+        symlinks: common.model.symlinks(),
+        ignore_paths: recorded.entries().map(str::to_owned).collect(),
+    };
+    let length_bytes: u64 = model.files().iter().map(|file| file.length_bytes).sum();
+    let manifest =
+        console.hashing(global.jobs, || length_bytes, |options| Manifest::of(&model, parameters, options))?;
+    let (bundle, statement) = sign_model(model.name(), manifest, signer)?;
+    model_transparency::output::write(&common.signature, &bundle.to_json(), Access::Everyone, Existing::Replace)?;
+    let Trust::Key(key) = signer.trust();
+    Ok(sign_answer(&common.model.path, &common.signature, &statement, key, length_bytes))
+}
+
+fn warn(common: &Common, model: &LocalModel, signer: &dyn Signer, console: &Console) {
+    if let Trust::Key(key) = signer.trust()
+        && key.algorithm() == (KeyAlgorithm::Rsa { bits: 2048 })
+    {
+        console.warn("an RSA key of 2048 bits is the shortest that is accepted; use 3072 or more, or ECDSA");
+    }
+    if HashAlgorithm::from(common.hashing.hash) != HashAlgorithm::Sha256 {
+        console.warn("the Python command line can't verify a signature made with --hash");
+    }
+    if let Serialization::Shards { .. } = common.hashing.serialization() {
+        console.warn("the Python command line can't verify a signature made with --shard-size");
+        let empty = model.files().iter().filter(|file| file.length_bytes == 0);
+        for file in empty {
+            console.warn(&format!("`{}` is empty, and shards do not list empty files: it is not protected", file.path));
+        }
+    }
+    if model.is_single_file() {
+        console.note("the Python tool can't verify a single file by its name, which OMS §6.1.2 asks for");
+    }
+    if common.model.symlinks() == SymlinkPolicy::Allow {
+        console.note("a later version of OMS is expected to drop symbolic links");
+    }
+}

@@ -1,0 +1,146 @@
+//! `verify`: one file for each method; what they share is here.
+
+mod key;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::{ArgAction, Subcommand};
+use model_transparency::envelope::Bundle;
+use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
+use model_transparency::trust::Trust;
+use model_transparency::verify::{CompareOptions, check_signature, compare};
+
+use crate::args::{Global, ModelArgs};
+use crate::failure::Failure;
+use crate::inputs::{Exclusions, exclusions};
+use crate::output::{Answer, Console, verify_answer};
+use crate::signature_file;
+
+/// Verify a model
+///
+/// Checks the signature, then that every file is as it was signed and that there is no other. How files were hashed is
+/// read from the signed statement.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    method: Method,
+}
+
+#[derive(Debug, Subcommand)]
+enum Method {
+    Key(key::Args),
+}
+
+pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
+    match &args.method {
+        Method::Key(args) => key::run(args, global, console),
+    }
+}
+
+/// What every method verifies.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// The signature [default: model.sig here, in the model or beside it, or MODEL.sig beside it]
+    #[arg(long, value_name = "SIGNATURE_PATH")]
+    signature: Option<PathBuf>,
+
+    /// Accept files that are not in the signature [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_default_value = true,
+        hide_possible_values = true,
+        action = ArgAction::Set,
+        overrides_with = "no_ignore_unsigned_files"
+    )]
+    ignore_unsigned_files: bool,
+
+    /// Do not accept them
+    #[arg(long, overrides_with = "ignore_unsigned_files")]
+    no_ignore_unsigned_files: bool,
+}
+
+impl Common {
+    fn unsigned(&self) -> Unlisted {
+        if self.ignore_unsigned_files && !self.no_ignore_unsigned_files { Unlisted::Tolerate } else { Unlisted::Report }
+    }
+}
+
+/// Verifies with a key and every default; for `quickstart`.
+pub(crate) fn key(
+    model: &Path,
+    signature: &Path,
+    public_key: &Path,
+    global: &Global,
+    console: &Console,
+) -> Result<Answer, Failure> {
+    let common = Common {
+        model: ModelArgs::new(model.to_owned()),
+        signature: Some(signature.to_owned()),
+        ignore_unsigned_files: false,
+        no_ignore_unsigned_files: false,
+    };
+    key::run(&key::Args::new(common, public_key.to_owned()), global, console)
+}
+
+/// Checks the signature against `trust`, then the model against what was signed.
+pub(crate) fn verify(common: &Common, trust: Trust<'_>, global: &Global, console: &Console) -> Result<Answer, Failure> {
+    let model = &common.model;
+    let location = LocalModel::locate(&model.path, SymlinkPolicy::Allow)?;
+    let signature = match &common.signature {
+        Some(signature) => signature.clone(),
+        None => signature_file::find(&model.path, console)?,
+    };
+    let bundle = Bundle::read(&signature)?;
+    let statement = check_signature(&bundle, trust)?.statement()?;
+    if let Some(hint) = &statement.evidence().misleading_hint {
+        console.warn(&format!("the bundle says that key {hint} signed it, but the key given did"));
+    }
+    let Exclusions { all, .. } =
+        exclusions(&location, model.ignores_git_paths(), &model.ignore_paths, Some(&signature), console)?;
+
+    let total_bytes = AtomicU64::new(0);
+    let verdict = console.hashing(
+        global.jobs,
+        || total_bytes.load(Ordering::Relaxed),
+        |hashing| {
+            let options = CompareOptions {
+                ignore: &all,
+                unsigned: common.unsigned(),
+                widen_symlinks: model.symlinks() == SymlinkPolicy::Allow,
+                hashing: *hashing,
+            };
+            compare(statement, &options, |rules| {
+                let model = LocalModel::open(&model.path, rules)?;
+                total_bytes.store(model.files().iter().map(|file| file.length_bytes).sum(), Ordering::Relaxed);
+                Ok(model)
+            })
+        },
+    )?;
+    warn_of_links(&verdict.findings, console);
+    Ok(verify_answer(&model.path, &signature, &verdict))
+}
+
+/// Names the links that led out of the model or were not descended.
+pub(crate) fn warn_of_links(findings: &[Finding], console: &Console) {
+    for finding in findings {
+        match finding {
+            Finding::FollowedOutside { path, target } => {
+                console.warn(&format!("`{path}` is a link to a file outside the model, `{}`", target.display()));
+            }
+            Finding::DirectoryLinkSkipped { path } => {
+                console.warn(&format!("`{path}` is a link to a directory of the model, which is listed there alone"));
+            }
+            Finding::Problem { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How a command fails: the exit code, a machine-readable kind, a sentence, and what to do.
+
+use std::path::Path;
+
+use model_transparency::envelope::{InvalidStatement, ReadBundleError};
+use model_transparency::hash::ReadError;
+use model_transparency::key::{GenerateError, InvalidKey};
+use model_transparency::manifest::{Difference, HashModelError, InvalidManifest, UnhashedFile};
+use model_transparency::model::{ModelError, Problem};
+use model_transparency::output::WriteError;
+use model_transparency::sign::SignError;
+use model_transparency::verify::{CompareError, SignatureError};
+
+use crate::exit::Exit;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// For programs: stable, in the JSON document.
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    /// What the reader can do, where it is not obvious.
+    pub(crate) hint: Option<String>,
+    pub(crate) difference: Option<Box<Difference>>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, kind, message: message.into(), hint: None, difference: None }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    pub(crate) fn rejected(kind: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Exit::Rejected, kind, message)
+    }
+
+    pub(crate) fn could_not_check(kind: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Exit::CouldNotCheck, kind, message)
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A file that can't be read.
+    pub(crate) fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::could_not_check("unreadable", format!("{what} `{}` cannot be read: {error}", path.display()))
+    }
+
+    /// A key file that was read and has no key that can be used.
+    pub(crate) fn key(what: &str, path: &Path, error: &InvalidKey) -> Self {
+        let message = format!("{what} `{}`: {error}", path.display());
+        match error {
+            InvalidKey::PasswordNeeded => Self::could_not_check("password_needed", message)
+                .with_hint("give its password with --password-file FILE or in MODEL_SIGNING_PASSWORD"),
+            InvalidKey::WrongPassword => Self::rejected("wrong_password", message),
+            _ => Self::rejected("invalid_key", message),
+        }
+    }
+
+    /// Entries of a model that can't be signed.
+    pub(crate) fn unacceptable(problems: Vec<(String, Problem)>) -> Self {
+        let count = problems.len();
+        let noun = if count == 1 { "entry" } else { "entries" };
+        let hint = problems.iter().any(|(_, problem)| *problem == Problem::Symlink);
+        let mut failure =
+            Self::rejected("unacceptable_model", format!("the model has {count} {noun} that can't be part of it"));
+        failure.difference = Some(Box::new(Difference { unacceptable: problems, ..Difference::default() }));
+        if hint { failure.with_hint(SYMLINK_HINT) } else { failure }
+    }
+}
+
+const SYMLINK_HINT: &str = "--allow-symlinks follows links to files; --ignore-paths leaves an entry out";
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        let message = error.to_string();
+        match error {
+            ModelError::NotFound { .. } => Self::could_not_check("model_not_found", message),
+            ModelError::Unreadable { .. } => Self::could_not_check("unreadable", message),
+            ModelError::Unacceptable { problem: Problem::Symlink, .. } => {
+                Self::rejected("unacceptable_model", message).with_hint("name its target, or give --allow-symlinks")
+            }
+            ModelError::Unacceptable { .. } | ModelError::NotUtf8 { .. } => {
+                Self::rejected("unacceptable_model", message)
+            }
+        }
+    }
+}
+
+impl From<ReadBundleError> for Failure {
+    fn from(error: ReadBundleError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReadBundleError::Io { .. } => Self::could_not_check("unreadable", format!("the signature {message}")),
+            ReadBundleError::Invalid { .. } => Self::rejected("invalid_bundle", message),
+        }
+    }
+}
+
+impl From<SignatureError> for Failure {
+    fn from(error: SignatureError) -> Self {
+        let message = error.to_string();
+        match error {
+            SignatureError::Method { found, .. } => {
+                Self::rejected("wrong_method", message).with_hint(format!("`verify {found}` is for such signatures"))
+            }
+            SignatureError::OtherKey { .. } => Self::rejected("wrong_key", message),
+            SignatureError::DoesNotVerify { .. } => Self::rejected("invalid_signature", message),
+        }
+    }
+}
+
+impl From<InvalidStatement> for Failure {
+    fn from(error: InvalidStatement) -> Self {
+        Self::rejected("invalid_statement", error.to_string())
+    }
+}
+
+impl From<UnhashedFile> for Failure {
+    fn from(error: UnhashedFile) -> Self {
+        let kind = match error.error {
+            ReadError::Io(_) => "unreadable",
+            ReadError::Truncated { .. } | ReadError::Grown { .. } | ReadError::Changed => "changed_while_read",
+            ReadError::Cancelled => "cancelled",
+        };
+        Self::could_not_check(kind, error.to_string())
+    }
+}
+
+impl From<HashModelError> for Failure {
+    fn from(error: HashModelError) -> Self {
+        match error {
+            HashModelError::File(error) => error.into(),
+            HashModelError::Manifest(InvalidManifest::Empty) => Self::empty_model(),
+            HashModelError::Manifest(error) => Self::rejected("unacceptable_model", error.to_string()),
+        }
+    }
+}
+
+impl Failure {
+    /// A model in which nothing is left to sign (OMS §6.1).
+    fn empty_model() -> Self {
+        Self::rejected(
+            "empty_model",
+            "the model has no file to list: expected at least one that is not ignored (and, with shards, not empty)",
+        )
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Self {
+        match error {
+            CompareError::Mismatch { difference, signed_as } => {
+                let message = format!("the model is not what was signed (as `{signed_as}`)");
+                let symlink = difference.unacceptable.iter().any(|(_, problem)| *problem == Problem::Symlink);
+                let failure = Self { difference: Some(difference), ..Self::rejected("mismatch", message) };
+                if symlink { failure.with_hint("--allow-symlinks follows links to files") } else { failure }
+            }
+            CompareError::SignedAsSingleFile => Self::rejected("mismatch", error.to_string()),
+            CompareError::Model(error) => error.into(),
+            CompareError::File(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignError> for Failure {
+    fn from(error: SignError) -> Self {
+        Self::could_not_check("not_signed", error.to_string())
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        let kind = match error {
+            WriteError::Io { .. } => "unwritable",
+            WriteError::Exists { .. } => "exists",
+        };
+        Self::could_not_check(kind, error.to_string())
+    }
+}
+
+impl From<GenerateError> for Failure {
+    fn from(error: GenerateError) -> Self {
+        Self::could_not_check("no_key", error.to_string())
+    }
+}

@@ -1,0 +1,63 @@
+//! The `model-signing` command: parse, call, print.
+//!
+//! Everything a verdict rests on is in `model-transparency`. This crate owns the terminal, the environment and the
+//! current directory; nothing else may touch them.
+
+mod args;
+mod commands;
+mod exit;
+mod failure;
+mod inputs;
+mod output;
+mod secrets;
+mod signature_file;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+
+use args::Cli;
+use exit::Exit;
+use failure::Failure;
+use output::Console;
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    run(std::env::args_os().collect()).into()
+}
+
+/// The whole command line, for man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn run(arguments: Vec<OsString>) -> Exit {
+    let arguments = args::with_hyphens(arguments);
+    let wants_json = args::asks_for_json(&arguments);
+    let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, wants_json),
+    };
+    let console = Console::new(cli.global.format, cli.global.log_level);
+    let name = cli.command.name();
+    console.finish(name, cli.command.run(&cli.global, &console))
+}
+
+/// Help, version and wrong usage.
+fn usage(error: &clap::Error, wants_json: bool) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Console::plain(&error.render()),
+        _ if wants_json => {
+            let console = Console::new(args::Format::Json, args::LogLevel::Error);
+            console.finish("usage", Err(Failure::usage(error.render().to_string().trim().to_owned())))
+        }
+        _ => {
+            output::print_usage_error(error, commands::usage_hint(error));
+            Exit::Usage
+        }
+    }
+}

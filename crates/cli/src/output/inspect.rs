@@ -1,0 +1,84 @@
+//! What a bundle says, without believing it.
+
+use std::path::Path;
+
+use model_transparency::envelope::{Bundle, InvalidStatement, Material, Statement};
+use model_transparency::model::SymlinkPolicy;
+use serde_json::{Value, json};
+
+use super::verify::{hashing, parameters_json};
+use super::{Answer, CAUTION, Fields, count, size};
+
+/// The answer of `inspect`.
+pub(crate) fn inspect_answer(path: &Path, bundle: &Bundle, statement: &Result<Statement, InvalidStatement>) -> Answer {
+    let mut fields = Fields::default();
+    fields.add("bundle", path.display().to_string());
+    fields.add("method", bundle.material().method());
+    let signer = signer(bundle.material());
+    fields.add("signer", &signer.0);
+    if bundle.log_entries() > 0 {
+        fields.add("log records", bundle.log_entries().to_string());
+    }
+    if bundle.timestamps() > 0 {
+        fields.add("timestamps", bundle.timestamps().to_string());
+    }
+    let mut json = json!({
+        "verified": false,
+        "bundle": path.display().to_string(),
+        "method": bundle.material().method(),
+        "signer": signer.1,
+        "log_entries": bundle.log_entries(),
+        "timestamps": bundle.timestamps(),
+    });
+    match statement {
+        Ok(statement) => push_statement(&mut fields, &mut json, statement),
+        Err(error) => {
+            fields.add("statement", format!("invalid: {error}"));
+            json["invalid_statement"] = error.to_string().into();
+        }
+    }
+    let heading = "Unverified: what the bundle says of itself. `verify` checks it.";
+    Answer { human: format!("{CAUTION}{heading}{CAUTION:#}\n{}", fields.into_text()), json }
+}
+
+fn signer(material: &Material) -> (String, Value) {
+    match material {
+        Material::PublicKey { hint: Some(hint) } => (format!("key {hint}"), json!({ "key_hint": hint })),
+        Material::PublicKey { hint: None } => ("a key, not named".to_owned(), json!({ "key_hint": null })),
+        Material::CertificateChain(chain) => {
+            (format!("a chain of {}", count(chain.len(), "certificate")), json!({ "certificates": chain.len() }))
+        }
+        Material::Certificate(_) => ("one certificate".to_owned(), json!({ "certificates": 1 })),
+    }
+}
+
+fn push_statement(fields: &mut Fields, json: &mut Value, statement: &Statement) {
+    let manifest = statement.manifest();
+    let parameters = manifest.parameters();
+    fields.add("format", statement.format().to_string());
+    fields.add("signed as", statement.model_name());
+    let length = manifest.stated_length_bytes().map_or_else(|| "size not recorded".to_owned(), size);
+    fields.add("files", format!("{}, {length}, {}", count(manifest.file_count(), "file"), hashing(parameters)));
+    fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
+    fields.add("symlinks", if parameters.symlinks == SymlinkPolicy::Allow { "followed" } else { "not allowed" });
+    let ignored = parameters.ignore_paths.join(", ");
+    fields.add("not counted", if ignored.is_empty() { "nothing recorded" } else { &ignored });
+    for (index, resource) in manifest.resources().iter().enumerate() {
+        let label = if index == 0 { "resources" } else { "" };
+        fields.add(
+            label,
+            format!("{}:{}  {}", resource.digest().algorithm(), resource.digest().to_hex(), resource.name()),
+        );
+    }
+    json["format"] = statement.format().to_string().into();
+    json["signed_as"] = statement.model_name().into();
+    json["files"] = manifest.file_count().into();
+    json["bytes"] = manifest.stated_length_bytes().into();
+    json["root_digest"] = json!({ "sha256": manifest.root_digest().to_hex() });
+    json["serialization"] = parameters_json(parameters);
+    let resources = manifest.resources().iter().map(|resource| {
+        let digest = resource.digest();
+        json!({ "name": resource.name(), "algorithm": digest.algorithm().identifier(), "digest": digest.to_hex() })
+    });
+    json["resources"] = resources.collect();
+}

@@ -1,0 +1,129 @@
+//! The only place that prints: results on standard output, everything else on standard error.
+
+mod digest;
+mod document;
+mod failure;
+mod inspect;
+mod progress;
+mod text;
+mod verify;
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::args::{Format, LogLevel};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+pub(crate) use digest::digest_answer;
+pub(crate) use failure::human as failure_text;
+pub(crate) use inspect::inspect_answer;
+pub(crate) use text::{Fields, count, escape, size};
+pub(crate) use verify::{sign_answer, verify_answer};
+
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const CAUTION: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const STRONG: Style = Style::new().bold();
+
+/// What a command has to say when it has done what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// For people: lines, everything from outside already escaped.
+    pub(crate) human: String,
+    /// For programs: the member `result` of the document.
+    pub(crate) json: serde_json::Value,
+}
+
+/// Standard output and standard error, as the user wants them.
+#[derive(Debug)]
+pub(crate) struct Console {
+    format: Format,
+    level: LogLevel,
+    warnings: RefCell<Vec<String>>,
+}
+
+impl Console {
+    pub(crate) fn new(format: Format, level: LogLevel) -> Self {
+        Self { format, level, warnings: RefCell::default() }
+    }
+
+    /// Says that something may not be what the user thinks.
+    pub(crate) fn warn(&self, message: &str) {
+        self.warnings.borrow_mut().push(message.to_owned());
+        self.status(LogLevel::Warning, CAUTION, "warning", message);
+    }
+
+    /// Says what the command chose on its own.
+    pub(crate) fn note(&self, message: &str) {
+        self.status(LogLevel::Info, STRONG, "note", message);
+    }
+
+    /// Says what somebody looking for a fault wants to know.
+    pub(crate) fn debug(&self, message: &str) {
+        self.status(LogLevel::Debug, STRONG, "debug", message);
+    }
+
+    fn status(&self, level: LogLevel, style: Style, label: &str, message: &str) {
+        if self.format == Format::Human && self.level <= level {
+            print_error_text(&format!("{style}{label}{style:#}: {}\n", escape(message)));
+        }
+    }
+
+    /// Prints how a command ended and gives the exit code.
+    pub(crate) fn finish(&self, command: &'static str, outcome: Result<Answer, Failure>) -> Exit {
+        let exit = outcome.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Done);
+        let printed = match (self.format, &outcome) {
+            (Format::Human, Ok(answer)) => print(&answer.human),
+            (Format::Human, Err(failure)) => {
+                print_error_text(&failure::human(failure));
+                Ok(())
+            }
+            (Format::Json, _) => print(&document::render(command, exit, &outcome, &self.warnings.borrow())),
+        };
+        match printed {
+            // Whoever read the output has seen enough of it.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
+            Err(error) => {
+                print_error_text(&format!("{BAD}error{BAD:#}: standard output cannot be written: {error}\n"));
+                if exit == Exit::Done { Exit::CouldNotCheck } else { exit }
+            }
+            Ok(()) => exit,
+        }
+    }
+
+    /// Prints help or the version.
+    pub(crate) fn plain(text: &clap::builder::StyledStr) -> Exit {
+        match print(&text.ansi().to_string()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::CouldNotCheck,
+            _ => Exit::Done,
+        }
+    }
+
+    pub(crate) fn shows_progress(&self) -> bool {
+        use io::IsTerminal;
+        self.format == Format::Human && self.level <= LogLevel::Info && io::stderr().is_terminal()
+    }
+}
+
+/// Prints clap's account of a wrong command line.
+pub(crate) fn print_usage_error(error: &clap::Error, hint: Option<String>) {
+    let mut text = error.render().ansi().to_string();
+    if let Some(hint) = hint {
+        text.push_str(&format!("\n{CAUTION}hint{CAUTION:#}: {hint}\n"));
+    }
+    print_error_text(&text);
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Standard error is the last place to complain at; if it is closed, so be it.
+fn print_error_text(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}

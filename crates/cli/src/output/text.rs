@@ -1,0 +1,94 @@
+//! Words for people: escaped names, sizes, counts, aligned fields.
+
+use std::fmt::Write;
+
+/// Makes a text from outside safe to print: a file name must not write to the terminal or reorder what stands beside
+/// it.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_unsafe(character) { out.extend(character.escape_unicode()) } else { out.push(character) }
+    }
+    out
+}
+
+/// Control characters, and those of format: invisible, or changing the direction of what follows.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// Bytes in decimal units, three digits.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let (mut scaled, mut unit) = (bytes as f64 / 1e3, 0);
+    while scaled >= 999.5 && unit + 1 < UNITS.len() {
+        scaled /= 1e3;
+        unit += 1;
+    }
+    let decimals = if scaled < 9.995 { 2 } else { usize::from(scaled < 99.95) };
+    format!("{scaled:.decimals$} {}", UNITS[unit])
+}
+
+/// Lines of `label  value`, the values below each other.
+#[derive(Default)]
+pub(crate) struct Fields(String);
+
+impl Fields {
+    /// Adds a line; `value` is escaped.
+    pub(crate) fn add(&mut self, label: &str, value: impl AsRef<str>) {
+        // Writing to a `String` can't fail.
+        let _ = writeln!(self.0, "  {label:<13}{}", escape(value.as_ref()));
+    }
+
+    /// Adds a line for each value, the label before the first; with no value, none.
+    pub(crate) fn add_list<'a>(&mut self, label: &str, values: impl IntoIterator<Item = &'a str>) {
+        for (index, value) in values.into_iter().enumerate() {
+            self.add(if index == 0 { label } else { "" }, value);
+        }
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_write_to_the_terminal() {
+        assert_eq!(escape("a\x1b[2J\n\r\u{9b}"), r"a\u{1b}[2J\u{a}\u{d}\u{9b}");
+        assert_eq!(escape("safe\u{202e}nib.gnp"), r"safe\u{202e}nib.gnp");
+        assert_eq!(escape("模型 é \\ '"), "模型 é \\ '");
+    }
+
+    #[test]
+    fn sizes_have_three_digits() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.00 kB"),
+            (9_999, "10.0 kB"),
+            (215_000_000, "215 MB"),
+            (999_950, "1.00 MB"),
+            (2_800_000_000, "2.80 GB"),
+            (u64::MAX, "18.4 EB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text, "{bytes}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What was signed, and what was verified.
+
+use std::path::Path;
+
+use model_transparency::envelope::Statement;
+use model_transparency::key::{PublicKey, SignatureScheme};
+use model_transparency::manifest::{Parameters, Serialization};
+use model_transparency::model::{Finding, SymlinkPolicy};
+use model_transparency::verify::Verdict;
+use serde_json::{Value, json};
+
+use super::{Answer, Fields, GOOD, count, size};
+
+/// The answer of `verify`.
+pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -> Answer {
+    let Verdict { evidence, statement, .. } = verdict;
+    let manifest = statement.manifest();
+    let ignored: Vec<&str> = verdict.ignored.entries().collect();
+    let not_checked = not_checked(verdict);
+
+    let mut fields = Fields::default();
+    fields.add("model", model.display().to_string());
+    fields.add("signature", format!("{}, {}", signature.display(), statement.format()));
+    fields.add(
+        "signed by",
+        format!("{} key {} ({})", evidence.key_algorithm, evidence.key_hint, scheme(evidence.scheme)),
+    );
+    fields.add("signed as", statement.model_name());
+    fields.add(
+        "files",
+        format!("{}, {}, {}", count(verdict.files, "file"), size(verdict.length_bytes), hashing(manifest.parameters())),
+    );
+    fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
+    fields.add("not counted", if ignored.is_empty() { "nothing".to_owned() } else { ignored.join(", ") });
+    if !verdict.unsigned.is_empty() {
+        fields.add(
+            "unsigned",
+            format!("{} not in the signature, ignored as asked", count(verdict.unsigned.len(), "file")),
+        );
+    }
+    if verdict.empty_unlisted > 0 {
+        fields.add("empty files", format!("{}, which shards do not list", count(verdict.empty_unlisted, "file")));
+    }
+    if let Some(symlinks) = symlinks(verdict) {
+        fields.add("symlinks", symlinks);
+    }
+    fields.add_list("not checked", not_checked.iter().map(String::as_str));
+
+    let json = json!({
+        "model": model.display().to_string(),
+        "signature": signature.display().to_string(),
+        "method": "key",
+        "signer": {
+            "key_algorithm": evidence.key_algorithm.to_string(),
+            "key_hint": evidence.key_hint,
+            "scheme": scheme(evidence.scheme),
+        },
+        "format": statement.format().to_string(),
+        "signed_as": statement.model_name(),
+        "files": verdict.files,
+        "bytes": verdict.length_bytes,
+        "root_digest": { "sha256": manifest.root_digest().to_hex() },
+        "serialization": parameters_json(manifest.parameters()),
+        "ignored": ignored,
+        "unsigned_files": verdict.unsigned,
+        "empty_files_not_listed": verdict.empty_unlisted,
+        "symlinks_widened": verdict.symlinks_widened,
+        "followed_outside": followed_outside(&verdict.findings),
+        "not_checked": not_checked,
+    });
+    Answer { human: format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text()), json }
+}
+
+/// The answer of `sign`.
+pub(crate) fn sign_answer(
+    model: &Path,
+    signature: &Path,
+    statement: &Statement,
+    key: &PublicKey,
+    length_bytes: u64,
+) -> Answer {
+    let manifest = statement.manifest();
+    let parameters = manifest.parameters();
+    let mut fields = Fields::default();
+    fields.add("model", model.display().to_string());
+    fields.add("signature", signature.display().to_string());
+    fields.add("signed by", format!("{} key {}", key.algorithm(), key.hint()));
+    fields.add("signed as", statement.model_name());
+    fields.add(
+        "files",
+        format!("{}, {}, {}", count(manifest.file_count(), "file"), size(length_bytes), hashing(parameters)),
+    );
+    fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
+    let json = json!({
+        "model": model.display().to_string(),
+        "signature": signature.display().to_string(),
+        "method": "key",
+        "signer": { "key_algorithm": key.algorithm().to_string(), "key_hint": key.hint() },
+        "signed_as": statement.model_name(),
+        "files": manifest.file_count(),
+        "resources": manifest.resources().len(),
+        "bytes": length_bytes,
+        "root_digest": { "sha256": manifest.root_digest().to_hex() },
+        "serialization": parameters_json(parameters),
+    });
+    Answer { human: format!("{GOOD}Signing succeeded{GOOD:#}\n{}", fields.into_text()), json }
+}
+
+/// `sha256`, or `sha256 in shards of 1.00 GB`.
+pub(super) fn hashing(parameters: &Parameters) -> String {
+    match parameters.serialization {
+        Serialization::Files => parameters.hash.to_string(),
+        Serialization::Shards { size_bytes } => format!("{} in shards of {}", parameters.hash, size(size_bytes.get())),
+    }
+}
+
+/// The parameters as the OMS predicate names them.
+pub(super) fn parameters_json(parameters: &Parameters) -> Value {
+    json!({
+        "method": parameters.serialization.method(),
+        "hash_type": parameters.hash.identifier(),
+        "shard_size": match parameters.serialization {
+            Serialization::Files => None,
+            Serialization::Shards { size_bytes } => Some(size_bytes.get()),
+        },
+        "allow_symlinks": parameters.symlinks == SymlinkPolicy::Allow,
+        "ignore_paths": parameters.ignore_paths,
+    })
+}
+
+fn scheme(scheme: SignatureScheme) -> &'static str {
+    match scheme {
+        SignatureScheme::Ecdsa => "ECDSA",
+        SignatureScheme::EcdsaSha256 => "ECDSA with SHA-256",
+        SignatureScheme::RsaPkcs1Sha256 => "PKCS#1 v1.5 with SHA-256",
+        SignatureScheme::Ed25519 => "Ed25519",
+        SignatureScheme::Ed25519ph => "Ed25519ph",
+    }
+}
+
+fn symlinks(verdict: &Verdict) -> Option<String> {
+    let mut parts = Vec::new();
+    if verdict.symlinks_widened {
+        parts.push("followed as --allow-symlinks asks, though the signer followed none".to_owned());
+    } else if verdict.statement.manifest().parameters().symlinks == SymlinkPolicy::Allow {
+        parts.push("followed, as the signer did".to_owned());
+    }
+    let outside = followed_outside(&verdict.findings).len();
+    if outside > 0 {
+        parts.push(format!("{} read from outside the model", count(outside, "file")));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn followed_outside(findings: &[Finding]) -> Vec<Value> {
+    let outside = |finding: &Finding| match finding {
+        Finding::FollowedOutside { path, target } => {
+            Some(json!({ "path": path, "target": target.display().to_string() }))
+        }
+        Finding::Problem { .. } | Finding::DirectoryLinkSkipped { .. } => None,
+    };
+    findings.iter().filter_map(outside).collect()
+}
+
+/// What a reader might believe was checked.
+fn not_checked(verdict: &Verdict) -> Vec<String> {
+    let evidence = &verdict.evidence;
+    let mut items = vec!["who holds the key, and when the model was signed".to_owned()];
+    if evidence.unchecked_log_entries > 0 {
+        items.push(format!("the bundle's {}", count(evidence.unchecked_log_entries, "transparency log record")));
+    }
+    if evidence.unchecked_timestamps > 0 {
+        items.push(format!("the bundle's {}", count(evidence.unchecked_timestamps, "timestamp")));
+    }
+    items
+}

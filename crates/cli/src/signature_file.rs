@@ -1,0 +1,92 @@
+//! Finding the signature to verify, and keeping a new one from destroying something.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::inputs::{Inside, inside};
+use crate::output::Console;
+
+/// What `sign` writes by default, in the current directory.
+pub(crate) const DEFAULT_NAME: &str = "model.sig";
+
+/// Finds the signature of the model at `model`: `model.sig` here, in it, beside it, or `NAME.sig` beside it.
+pub(crate) fn find(model: &Path, console: &Console) -> Result<PathBuf, Failure> {
+    let mut candidates = vec![PathBuf::from(DEFAULT_NAME), model.join(DEFAULT_NAME)];
+    // `.` and `..` have neither a parent nor a name until they are resolved.
+    let resolved = if model.file_name().is_none() { fs::canonicalize(model).ok() } else { None };
+    let named = resolved.as_deref().unwrap_or(model);
+    if let (Some(parent), Some(name)) = (named.parent(), named.file_name()) {
+        let mut own_name = name.to_owned();
+        own_name.push(".sig");
+        candidates.extend([parent.join(DEFAULT_NAME), parent.join(own_name)]);
+    }
+    let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for candidate in candidates {
+        if let Ok(location) = fs::canonicalize(&candidate)
+            && location.is_file()
+            && !found.iter().any(|(_, other)| *other == location)
+        {
+            found.push((candidate, location));
+        }
+    }
+    match found.as_slice() {
+        [(path, _)] => {
+            console.note(&format!("using the signature `{}`", path.display()));
+            Ok(path.clone())
+        }
+        [] => Err(Failure::could_not_check(
+            "signature_not_found",
+            format!(
+                "no signature of `{}` was found in the current directory, in the model or beside it",
+                model.display()
+            ),
+        )
+        .with_hint("name it with --signature FILE")),
+        several => {
+            let names: Vec<_> = several.iter().map(|(path, _)| format!("`{}`", path.display())).collect();
+            Err(Failure::usage(format!("several signatures were found: {}", names.join(", ")))
+                .with_hint("name one with --signature FILE"))
+        }
+    }
+}
+
+/// Refuses to write a signature over something that is not one: a file of the model, the key.
+pub(crate) fn check_target(signature: &Path, model: &Path, private_key: Option<&Path>) -> Result<(), Failure> {
+    let refused = |what: &str| {
+        Err(Failure::usage(format!("--signature `{}` would overwrite {what}", signature.display()))
+            .with_hint("name another file with --signature FILE"))
+    };
+    let parent = signature.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent
+        && !parent.is_dir()
+    {
+        return Err(Failure::could_not_check(
+            "unwritable",
+            format!("`{}` cannot be written: there is no directory `{}`", signature.display(), parent.display()),
+        ));
+    }
+    let Ok(location) = fs::canonicalize(signature) else { return Ok(()) };
+    if location.is_dir() {
+        return Err(Failure::could_not_check("unwritable", format!("`{}` is a directory", signature.display())));
+    }
+    if private_key.and_then(|key| fs::canonicalize(key).ok()).is_some_and(|key| key == location) {
+        return refused("the private key");
+    }
+    if location == *model {
+        return refused("the model");
+    }
+    if matches!(inside(model, &location), Inside::Yes(_)) && location.is_file() && !looks_like_signature(&location) {
+        return refused("a file of the model that is not a signature");
+    }
+    Ok(())
+}
+
+/// Whether the file is empty or begins like a Sigstore bundle.
+fn looks_like_signature(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(64 << 10).read_to_end(&mut start));
+    read.is_ok()
+        && (start.is_empty() || String::from_utf8_lossy(&start).contains("application/vnd.dev.sigstore.bundle"))
+}
