@@ -107,9 +107,8 @@ impl From<SignatureError> for Failure {
     fn from(error: SignatureError) -> Self {
         let message = error.to_string();
         match error {
-            SignatureError::Method { found, .. } => {
-                Self::rejected("wrong_method", message).with_hint(format!("`verify {found}` is for such signatures"))
-            }
+            SignatureError::Method { found, .. } => Self::rejected("wrong_method", message)
+                .with_hint(format!("this version verifies the `key` method alone, not `{found}`")),
             SignatureError::OtherKey { .. } => Self::rejected("wrong_key", message),
             SignatureError::DoesNotVerify { .. } => Self::rejected("invalid_signature", message),
         }
@@ -137,6 +136,9 @@ impl From<HashModelError> for Failure {
     fn from(error: HashModelError) -> Self {
         match error {
             HashModelError::File(error) => error.into(),
+            HashModelError::TooMany { .. } => {
+                Self::rejected("too_many_resources", error.to_string()).with_hint("give a larger --shard-size, or none")
+            }
             HashModelError::Manifest(InvalidManifest::Empty) => Self::empty_model(),
             HashModelError::Manifest(error) => Self::rejected("unacceptable_model", error.to_string()),
         }
@@ -171,7 +173,13 @@ impl From<CompareError> for Failure {
 
 impl From<SignError> for Failure {
     fn from(error: SignError) -> Self {
-        Self::could_not_check("not_signed", error.to_string())
+        let message = error.to_string();
+        match error {
+            SignError::TooLarge { .. } => Self::rejected("too_many_resources", message),
+            SignError::Key(_) | SignError::DoesNotVerify(_) | SignError::Unusable(_) => {
+                Self::could_not_check("not_signed", message)
+            }
+        }
     }
 }
 

@@ -29,6 +29,20 @@ pub fn main() -> ExitCode {
     run(std::env::args_os().collect()).into()
 }
 
+/// Runs one command in this process without printing how it ended: for adapters and benchmarks.
+///
+/// # Errors
+/// The exit code, and the message that would have been printed.
+pub fn execute(arguments: Vec<OsString>) -> Result<(), (u8, String)> {
+    let matches = command().try_get_matches_from(args::with_hyphens(arguments));
+    let cli = matches
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| (Exit::Usage as u8, error.to_string()))?;
+    let console = Console::new(args::Format::Human, args::LogLevel::Error);
+    let outcome = cli.command.run(&cli.global, &console);
+    outcome.map(drop).map_err(|failure| (failure.exit as u8, output::failure_text(&failure)))
+}
+
 /// The whole command line, for man pages and completions.
 #[must_use]
 pub fn command() -> clap::Command {

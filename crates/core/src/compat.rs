@@ -18,6 +18,14 @@ use crate::model::{ModelPath, SymlinkPolicy};
 /// What Python up to 1.1.1 names the resource of a single-file model. OMS §6.1.2(5) asks for the basename.
 pub(crate) const SINGLE_FILE_NAME: &str = ".";
 
+/// Whether `name` is the old name of a single-file model's resource. Such a name stands with no others.
+pub(crate) fn names_single_file(name: &str, serialization: Serialization) -> bool {
+    match serialization {
+        Serialization::Files => name == SINGLE_FILE_NAME,
+        Serialization::Shards { .. } => parse_shard_name(name).is_ok_and(|(path, _)| path == SINGLE_FILE_NAME),
+    }
+}
+
 /// The resource of a single-file model by its old name, `.` or `.:start:end`.
 pub(crate) fn resource_of_single_file(name: &str, digest: &Digest, serialization: Serialization) -> Option<Resource> {
     match serialization {

@@ -5,14 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use model_transparency::key::KeyAlgorithm;
+use model_transparency::model::ModelSource;
 use serde_json::json;
 
+use super::digest::list;
 use super::keygen::make_pair;
 use super::{sign, verify};
-use crate::args::Global;
+use crate::args::{Global, ModelArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Answer, Console, STRONG, escape, failure_text};
+use crate::output::{Answer, Console, STRONG, escape, failure_text, size};
+use crate::signature_file::DEFAULT_NAME;
 
 /// See it work: sign a model, verify it, change one byte of a copy, and see that refused
 ///
@@ -44,6 +47,9 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     tour.run(global, console)
 }
 
+/// A model whose copy takes so long that it is announced, in bytes.
+const LARGE_BYTES: u64 = 1_000_000_000;
+
 struct Tour {
     folder: PathBuf,
     model: PathBuf,
@@ -58,8 +64,7 @@ impl Tour {
         make_pair(KeyAlgorithm::EcdsaP256, None, &self.private_key, &self.public_key)?;
         let signed = sign::key(&self.model, &self.signature, &self.private_key, global, console)?;
         let verified = verify::key(&self.model, &self.signature, &self.public_key, global, console)?;
-        let changed =
-            copy_with_one_byte_changed(&self.model, &self.copy).map_err(|error| unwritable(&self.copy, &error))?;
+        let changed = copy_with_one_byte_changed(&self.model, &self.copy, console)?;
         let Some(changed) = changed else {
             return Err(Failure::rejected(
                 "empty_model",
@@ -142,48 +147,39 @@ fn make_model(folder: &Path) -> io::Result<PathBuf> {
     Ok(model)
 }
 
-/// Copies a model, changing the last byte of its smallest file that has one. Returns that file's name.
-///
-/// The other files are linked where the file system can do that: a copy of a large model costs nothing.
-fn copy_with_one_byte_changed(model: &Path, copy: &Path) -> io::Result<Option<String>> {
-    let mut files = Vec::new();
-    list_files(model, &mut files)?;
-    let smallest = files.iter().filter(|(_, length)| *length > 0).min_by_key(|(path, length)| (*length, path.clone()));
-    let Some((smallest, _)) = smallest else { return Ok(None) };
-    for (file, _) in &files {
-        let relative = file.strip_prefix(model).unwrap_or(file);
-        let target = if relative.as_os_str().is_empty() { copy.to_owned() } else { copy.join(relative) };
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        if file == smallest {
-            let mut content = fs::read(file)?;
-            if let Some(last) = content.last_mut() {
-                *last ^= 1;
-            }
-            fs::write(&target, content)?;
-        } else if fs::hard_link(file, &target).is_err() {
-            fs::copy(file, &target)?;
-        }
+/// Copies what was signed of a model, changing the last byte of its smallest file that has one. Returns that file's name.
+fn copy_with_one_byte_changed(model: &Path, copy: &Path, console: &Console) -> Result<Option<String>, Failure> {
+    let signed = list(&ModelArgs::new(model.to_owned()), Path::new(DEFAULT_NAME), console)?.model;
+    let files = signed.files();
+    let smallest = files.iter().filter(|file| file.length_bytes > 0).min_by_key(|file| file.length_bytes);
+    let Some(smallest) = smallest else { return Ok(None) };
+    let length_bytes: u64 = files.iter().map(|file| file.length_bytes).sum();
+    if length_bytes > LARGE_BYTES {
+        console.note(&format!("copying {} to `{}`", size(length_bytes), copy.display()));
     }
-    let name = smallest.strip_prefix(model).ok().filter(|name| !name.as_os_str().is_empty());
-    Ok(Some(name.unwrap_or(smallest).display().to_string()))
+    for file in files {
+        let (from, to) = if signed.is_single_file() {
+            (model.to_owned(), copy.to_owned())
+        } else {
+            (model.join(file.path.as_str()), copy.join(file.path.as_str()))
+        };
+        copy_file(&from, &to, file == smallest).map_err(|error| unwritable(&to, &error))?;
+    }
+    Ok(Some(smallest.path.to_string()))
 }
 
-/// Every file at or below `path`, with its length. The model was signed just now, so it holds files and folders alone.
-fn list_files(path: &Path, files: &mut Vec<(PathBuf, u64)>) -> io::Result<()> {
-    let mut pending = vec![path.to_owned()];
-    while let Some(path) = pending.pop() {
-        let metadata = fs::symlink_metadata(&path)?;
-        if metadata.is_file() {
-            files.push((path, metadata.len()));
-        } else if metadata.is_dir() {
-            for entry in fs::read_dir(&path)? {
-                pending.push(entry?.path());
-            }
-        }
+fn copy_file(from: &Path, to: &Path, change: bool) -> io::Result<()> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
     }
-    Ok(())
+    if !change {
+        return fs::copy(from, to).map(drop);
+    }
+    let mut content = fs::read(from)?;
+    if let Some(last) = content.last_mut() {
+        *last ^= 1;
+    }
+    fs::write(to, content)
 }
 
 /// Quotes a word for a POSIX shell if it needs that.

@@ -219,7 +219,8 @@ impl StatementIn {
 impl PredicateIn {
     fn check(self) -> Result<Manifest, InvalidStatement> {
         let parameters = self.serialization.check()?;
-        let single = self.resources.len() == 1 || parameters.serialization != Serialization::Files;
+        let names_itself = |resource: &ResourceIn| compat::names_single_file(&resource.name, parameters.serialization);
+        let single = self.resources.iter().all(names_itself);
         let resources: Result<Vec<Resource>, InvalidStatement> =
             self.resources.into_iter().map(|resource| resource.check(&parameters, single)).collect();
         Ok(Manifest::new(resources?, parameters)?)

@@ -13,12 +13,12 @@ use zeroize::{Zeroize, Zeroizing};
 use super::public::{EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, curve, modulus_bits, rsa_algorithm, unsupported};
 use super::{InvalidKey, KeyAlgorithm, PublicKey, legacy_pem, pem_file};
 
-/// The most PBKDF2 iterations that are worked through: some ten seconds.
-const MAX_PBKDF2_ITERATIONS: u32 = 20_000_000;
+/// The most PBKDF2 iterations that are worked through: some five seconds.
+const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 /// The most memory that scrypt may ask for, in bytes.
 const MAX_SCRYPT_BYTES: u64 = 1 << 30;
 /// The most work that scrypt may ask for, in bytes mixed.
-const MAX_SCRYPT_WORK_BYTES: u64 = 16 << 30;
+const MAX_SCRYPT_WORK_BYTES: u64 = 8 << 30;
 
 /// A private key as its file has it, perhaps still encrypted.
 pub struct PrivateKeyPem(Pem);

@@ -11,8 +11,12 @@ impl Manifest {
     /// Hashes every file of `source` and lists the resources in the order of OMS §5.2.1: by code point of the name.
     ///
     /// # Errors
-    /// [`HashModelError`]: a file can't be read, or nothing is left to list.
+    /// [`HashModelError`]: a file can't be read, or there is nothing, or too much, to list.
     pub fn of(source: &dyn ModelSource, parameters: Parameters, options: &Options<'_>) -> Result<Self, HashModelError> {
+        let found = count(source, parameters.serialization);
+        if found > MAX_RESOURCES {
+            return Err(HashModelError::TooMany { found });
+        }
         let mut pieces = Vec::with_capacity(source.files().len());
         for (index, file) in source.files().iter().enumerate() {
             match parameters.serialization {
@@ -41,6 +45,20 @@ impl Manifest {
             .collect();
         resources.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         Self::new(resources, parameters).map_err(HashModelError::Manifest)
+    }
+}
+
+/// The most resources that are listed; their bundle is larger than any that is read.
+const MAX_RESOURCES: u64 = 2_000_000;
+
+/// The number of resources of a model, without making them.
+fn count(source: &dyn ModelSource, serialization: Serialization) -> u64 {
+    let lengths = source.files().iter().map(|file| file.length_bytes);
+    match serialization {
+        Serialization::Files => lengths.map(|_| 1).sum(),
+        Serialization::Shards { size_bytes } => {
+            lengths.map(|length| length.div_ceil(size_bytes.get())).fold(0, u64::saturating_add)
+        }
     }
 }
 
@@ -94,6 +112,12 @@ pub enum HashModelError {
     /// A file could not be hashed.
     #[error(transparent)]
     File(#[from] UnhashedFile),
+    /// The model has more files or shards than a bundle can list.
+    #[error("the model has {found} files or shards, expected at most {MAX_RESOURCES}")]
+    TooMany {
+        /// How many it has.
+        found: u64,
+    },
     /// What was hashed does not make a manifest: there was nothing to list.
     #[error("{0}")]
     Manifest(InvalidManifest),

@@ -84,11 +84,11 @@ impl Manifest {
         self.resources.iter().filter(|resource| resource.range().is_none_or(|range| range.start == 0)).count()
     }
 
-    /// The length of all files in bytes, if the resources state it: shards do, whole files do not.
+    /// The length of all files in bytes, if the resources state one that can be: shards do, whole files do not.
     #[must_use]
     pub fn stated_length_bytes(&self) -> Option<u64> {
-        let lengths = self.resources.iter().map(|resource| resource.range().map(|range| range.end - range.start));
-        lengths.sum()
+        let mut lengths = self.resources.iter().map(|resource| resource.range().map(|range| range.end - range.start));
+        lengths.try_fold(0u64, |sum, length| sum.checked_add(length?))
     }
 
     /// Whether the model was signed as a single file: one resource, which older tools name `.`.
@@ -229,6 +229,13 @@ mod tests {
         let manifest = Manifest::new(resources, shards(4)).expect("complete");
         assert_eq!(manifest.file_count(), 2);
         assert_eq!(manifest.stated_length_bytes(), Some(11));
+    }
+
+    #[test]
+    fn lengths_that_no_disk_holds_are_not_added_up() {
+        let resources = vec![shard("a", 0, u64::MAX), shard("b", 0, u64::MAX)];
+        let manifest = Manifest::new(resources, shards(u64::MAX)).expect("complete");
+        assert_eq!(manifest.stated_length_bytes(), None);
     }
 
     #[test]

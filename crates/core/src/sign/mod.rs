@@ -2,7 +2,7 @@
 
 mod key;
 
-use crate::envelope::{Bundle, Material, Statement, pae};
+use crate::envelope::{Bundle, MAX_BUNDLE_BYTES, Material, Statement, pae};
 use crate::key::SigningFailed;
 use crate::manifest::Manifest;
 use crate::trust::Trust;
@@ -40,7 +40,11 @@ pub fn sign_model(model_name: &str, manifest: Manifest, signer: &dyn Signer) -> 
     let payload = statement.to_payload();
     let Signed { signature, material } = signer.sign(&pae(&payload), &payload)?;
     let bundle = Bundle::new(payload, signature, material);
-    let written = Bundle::parse(&bundle.to_json()).map_err(|error| SignError::Unusable(error.to_string()))?;
+    let json = bundle.to_json();
+    if json.len() as u64 > MAX_BUNDLE_BYTES {
+        return Err(SignError::TooLarge { found: json.len() as u64 });
+    }
+    let written = Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))?;
     let verified = verify::check_signature(&written, signer.trust())?;
     let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
     if *read_back.get() != statement {
@@ -58,6 +62,14 @@ pub enum SignError {
     /// The new signature does not hold.
     #[error("the new signature does not verify: {0}")]
     DoesNotVerify(#[from] SignatureError),
+    /// The new bundle is larger than any that a verifier reads.
+    #[error(
+        "the bundle has {found} bytes, expected at most {MAX_BUNDLE_BYTES}: the model has too many files or shards"
+    )]
+    TooLarge {
+        /// Its length in bytes.
+        found: u64,
+    },
     /// The new bundle can't be read back.
     #[error("the new bundle can't be read back: {0}")]
     Unusable(String),

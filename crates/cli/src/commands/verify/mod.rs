@@ -9,7 +9,7 @@ use clap::{ArgAction, Subcommand};
 use model_transparency::envelope::Bundle;
 use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
 use model_transparency::trust::Trust;
-use model_transparency::verify::{CompareOptions, check_signature, compare};
+use model_transparency::verify::{CompareError, CompareOptions, check_signature, compare};
 
 use crate::args::{Global, ModelArgs};
 use crate::failure::Failure;
@@ -125,7 +125,17 @@ pub(crate) fn verify(common: &Common, trust: Trust<'_>, global: &Global, console
                 Ok(model)
             })
         },
-    )?;
+    );
+    let verdict = verdict.map_err(|error| match error {
+        CompareError::Mismatch { .. } | CompareError::SignedAsSingleFile if common.signature.is_none() => {
+            let hint = format!(
+                "`{}` was found, not given: is it this model's? --signature FILE names another",
+                signature.display()
+            );
+            Failure::from(error).with_hint(hint)
+        }
+        error => error.into(),
+    })?;
     warn_of_links(&verdict.findings, console);
     Ok(verify_answer(&model.path, &signature, &verdict))
 }
