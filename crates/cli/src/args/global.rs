@@ -20,6 +20,7 @@ pub(crate) struct Global {
         ignore_case = true,
         default_value_t = LogLevel::Info,
         env = "MODEL_SIGNING_LOG_LEVEL",
+        hide_env_values = true,
         value_name = "LEVEL"
     )]
     pub(crate) log_level: LogLevel,

@@ -135,7 +135,7 @@ fn decrypt_pkcs8(der: &[u8], password: &[u8]) -> Result<Zeroizing<Vec<u8>>, Inva
             return Err(too_costly("PBKDF2"));
         }
         Kdf::Scrypt(kdf) => {
-            let cost = u64::from(kdf.cost_parameter);
+            let cost = kdf.cost_parameter;
             let bytes = cost.saturating_mul(128).saturating_mul(kdf.block_size.into());
             let work = bytes.saturating_mul(kdf.parallelization.into());
             if bytes > MAX_SCRYPT_BYTES || work > MAX_SCRYPT_WORK_BYTES {

@@ -1,0 +1,29 @@
+//! `cargo xtask ci`: everything that CI runs on Linux, with one closing line.
+
+use anyhow::Result;
+
+use crate::outcome::Outcome;
+use crate::workspace::Workspace;
+use crate::{check, fuzz, interop};
+
+const FUZZ_SECONDS: u64 = 10;
+
+/// Runs every part, also after one failed, and sums what they found.
+pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
+    let mut total = Outcome::default();
+    let mut summary = String::new();
+    let mut add = |name: &str, part: Result<Outcome>| {
+        let part = part.unwrap_or_else(|error| Outcome { problems: vec![format!("{error:#}")], ..Outcome::default() });
+        summary
+            .push_str(&format!("\n{name}: {} passed, {} failed, {} skipped", part.passed, part.failed, part.skipped));
+        total += part;
+    };
+    add("check", check::run(workspace));
+    add("interop", interop::run(workspace, None));
+    match fuzz::missing(workspace) {
+        None => add("fuzz", fuzz::run(workspace, FUZZ_SECONDS, Vec::new())),
+        Some(missing) => summary.push_str(&format!("\nfuzz: skipped: {missing}")),
+    }
+    println!("{summary}");
+    Ok(total)
+}

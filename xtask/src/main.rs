@@ -1,0 +1,84 @@
+//! What a contributor does more than once: `cargo xtask <task>`.
+//!
+//! One file per task. Tasks that check something return an [`outcome::Outcome`], whose counts are the last line.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool that prints")]
+
+mod bench;
+mod check;
+mod ci;
+mod fuzz;
+mod interop;
+mod man;
+mod outcome;
+mod process;
+mod reference;
+mod tool;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// What a contributor does more than once.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Format, lints, tests, documentation, licences: what CI runs on every platform.
+    Check,
+    /// Signs and verifies in both directions with the Python reference tool.
+    Interop {
+        /// The interpreter that makes the virtual environment.
+        #[arg(long)]
+        python: Option<PathBuf>,
+    },
+    /// Times signing and verifying beside the Python reference tool.
+    Bench(bench::Options),
+    /// Writes man pages and shell completions.
+    Man {
+        /// Where to write them; `man` in the target directory by default.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Runs the fuzz targets.
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Which targets; all by default.
+        targets: Vec<String>,
+    },
+    /// Everything that CI runs on Linux: check, interop, and a short run of each fuzz target.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    run(Arguments::parse().task).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let outcome = match task {
+        Task::Check => check::run(&workspace)?,
+        Task::Interop { python } => interop::run(&workspace, python.as_deref())?,
+        Task::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, targets)?,
+        Task::Ci => ci::run(&workspace)?,
+        Task::Bench(options) => return bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Task::Man { out } => return man::run(&workspace, out).map(|()| ExitCode::SUCCESS),
+    };
+    println!("\n{outcome}");
+    Ok(if outcome.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

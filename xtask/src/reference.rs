@@ -1,0 +1,86 @@
+//! The Python reference tool, installed in a virtual environment below the target directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+use crate::tool::Tool;
+use crate::workspace::Workspace;
+
+/// Every package with its version, so that two runs compare with the same tool.
+const REQUIREMENTS: &str = include_str!("../reference-requirements.txt");
+
+/// The installed reference tool.
+pub(crate) struct Reference {
+    /// Its command line.
+    pub(crate) tool: Tool,
+    /// What the interpreter calls itself, `Python 3.12.1` for example.
+    pub(crate) python_version: String,
+}
+
+impl Reference {
+    /// Installs the tool, or takes the installation of an earlier run when interpreter and versions are the same.
+    pub(crate) fn install(workspace: &Workspace, python: Option<&Path>) -> Result<Self> {
+        let (python, python_version) = interpreter(python)?;
+        let venv = workspace.target.join("interop-venv");
+        let stamp = venv.join("installed.txt");
+        let wanted = format!("# {}, {python_version}\n{REQUIREMENTS}", python.display());
+        let bin = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
+        let tool = Tool::new("theirs", bin.join(format!("model_signing{}", std::env::consts::EXE_SUFFIX)));
+
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+            return Ok(Self { tool, python_version });
+        }
+        println!("==> installing the reference tool in {}", venv.display());
+        create(&python, &venv)?;
+        let requirements = venv.join("requirements.txt");
+        fs::write(&requirements, REQUIREMENTS)?;
+        let mut pip = Command::new(bin.join("python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
+        process::stdout(&mut pip).context("cannot install the reference tool")?;
+        fs::write(&stamp, wanted)?;
+        Ok(Self { tool, python_version })
+    }
+}
+
+/// Finds the interpreter and its version.
+fn interpreter(python: Option<&Path>) -> Result<(PathBuf, String)> {
+    let candidates = match python {
+        Some(python) => vec![python.to_owned()],
+        None => vec![PathBuf::from("python3"), PathBuf::from("python")],
+    };
+    for python in candidates {
+        if let Ok(version) = process::stdout(Command::new(&python).arg("--version"))
+            && version.starts_with("Python 3")
+        {
+            return Ok((python, version));
+        }
+    }
+    match python {
+        Some(python) => bail!("`{}` is not a Python 3 interpreter", python.display()),
+        None => bail!("Python 3.10 or later is needed for the reference tool; name it with --python"),
+    }
+}
+
+/// Makes an empty virtual environment with `venv`, or with `virtualenv` where a distribution splits `venv` off.
+fn create(python: &Path, venv: &Path) -> Result<()> {
+    let mut reasons = Vec::new();
+    for module in [["-m", "venv"], ["-m", "virtualenv"]] {
+        // A failed attempt leaves an unusable folder.
+        if venv.exists() {
+            fs::remove_dir_all(venv).with_context(|| format!("cannot remove {}", venv.display()))?;
+        }
+        match process::stdout(Command::new(python).args(module).arg(venv)) {
+            Ok(_) => return Ok(()),
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    bail!(
+        "cannot make a virtual environment; install venv (Debian, Ubuntu: `apt install python3-venv`) or virtualenv, \
+         or name another interpreter with --python\n{}",
+        reasons.join("\n")
+    )
+}
