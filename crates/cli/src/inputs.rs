@@ -70,6 +70,9 @@ pub(crate) fn exclusions(
 ) -> Result<Exclusions, Failure> {
     let mut recorded = if ignore_git_paths { IgnoreRules::defaults() } else { IgnoreRules::none() };
     for path in paths {
+        if path.symlink_metadata().is_err() {
+            console.warn(&format!("--ignore-paths `{}` does not exist", path.display()));
+        }
         match inside(location, path) {
             Inside::No => console
                 .warn(&format!("--ignore-paths `{}` is not inside the model, so it ignores nothing", path.display())),

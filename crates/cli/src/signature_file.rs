@@ -58,19 +58,8 @@ pub(crate) fn check_target(signature: &Path, model: &Path, private_key: Option<&
         Err(Failure::usage(format!("--signature `{}` would overwrite {what}", signature.display()))
             .with_hint("name another file with --signature FILE"))
     };
-    let parent = signature.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent
-        && !parent.is_dir()
-    {
-        return Err(Failure::could_not_check(
-            "unwritable",
-            format!("`{}` cannot be written: there is no directory `{}`", signature.display(), parent.display()),
-        ));
-    }
+    model_transparency::output::check(signature)?;
     let Ok(location) = fs::canonicalize(signature) else { return Ok(()) };
-    if location.is_dir() {
-        return Err(Failure::could_not_check("unwritable", format!("`{}` is a directory", signature.display())));
-    }
     if private_key.and_then(|key| fs::canonicalize(key).ok()).is_some_and(|key| key == location) {
         return refused("the private key");
     }

@@ -50,10 +50,7 @@ pub fn write(path: &Path, contents: &[u8], access: Access, existing: Existing) -
         }
         _ => {}
     }
-    let directory = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(&target);
     let mut temporary = temporary_file(directory, access).map_err(failed)?;
     temporary.write_all(contents).map_err(failed)?;
     if let Some(old) = old {
@@ -69,6 +66,28 @@ pub fn write(path: &Path, contents: &[u8], access: Access, existing: Existing) -
         _ => failed(error.error),
     })?;
     sync_directory(directory).map_err(failed)
+}
+
+/// Checks that [`write`] could write to `path` now, for saying so before long work.
+///
+/// # Errors
+/// [`WriteError`], as `write` would return it.
+pub fn check(path: &Path) -> Result<(), WriteError> {
+    let failed = |source| WriteError::Io { path: path.to_owned(), source };
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match fs::metadata(&target) {
+        Ok(metadata) if metadata.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
+        // A device or a pipe: only writing to it tells.
+        Ok(metadata) if !metadata.is_file() => Ok(()),
+        _ => temporary_file(directory_of(&target), Access::Owner).map(drop).map_err(failed),
+    }
+}
+
+fn directory_of(target: &Path) -> &Path {
+    match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 #[cfg(unix)]
@@ -152,6 +171,9 @@ mod tests {
     fn a_directory_or_a_missing_folder_is_an_error_that_leaves_nothing() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         write(directory.path(), b"x", Access::Everyone, Existing::Replace).expect_err("a directory");
+        check(directory.path()).expect_err("a directory");
+        check(&directory.path().join("no/out")).expect_err("no folder");
+        check(&directory.path().join("out")).expect("can be written");
         let missing = directory.path().join("no/out");
         let error = write(&missing, b"x", Access::Everyone, Existing::Replace).expect_err("no folder");
         assert!(error.to_string().contains("no/out") || error.to_string().contains("no\\out"), "{error}");

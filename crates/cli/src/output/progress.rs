@@ -33,10 +33,8 @@ impl Console {
             let finished = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 let bar = scope.spawn(|| draw(&finished, &done_bytes, &total_bytes));
-                let result = work(&options);
-                finished.store(true, Ordering::Relaxed);
-                bar.thread().unpark();
-                result
+                let _stop = Stop { finished: &finished, bar: bar.thread() };
+                work(&options)
             })
         } else {
             work(&options)
@@ -50,6 +48,19 @@ impl Console {
             options.jobs
         ));
         result
+    }
+}
+
+/// Ends the bar when the work ends, however it ends: the scope waits for the thread that draws.
+struct Stop<'a> {
+    finished: &'a AtomicBool,
+    bar: &'a std::thread::Thread,
+}
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.finished.store(true, Ordering::Relaxed);
+        self.bar.unpark();
     }
 }
 

@@ -2,11 +2,18 @@
 
 use std::fmt::Write;
 
+/// Characters of a text that are shown; a name in a bundle may have millions.
+const MAX_SHOWN: usize = 4_096;
+
 /// Makes a text from outside safe to print: a file name must not write to the terminal or reorder what stands beside
 /// it.
 pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    let mut out = String::new();
+    for (index, character) in text.chars().enumerate() {
+        if index == MAX_SHOWN {
+            out.push_str(&format!("… ({} in all)", size(text.len() as u64)));
+            break;
+        }
         if is_unsafe(character) { out.extend(character.escape_unicode()) } else { out.push(character) }
     }
     out
@@ -73,6 +80,8 @@ mod tests {
         assert_eq!(escape("a\x1b[2J\n\r\u{9b}"), r"a\u{1b}[2J\u{a}\u{d}\u{9b}");
         assert_eq!(escape("safe\u{202e}nib.gnp"), r"safe\u{202e}nib.gnp");
         assert_eq!(escape("模型 é \\ '"), "模型 é \\ '");
+        let long = escape(&"x".repeat(1_000_000));
+        assert!(long.starts_with("xxx") && long.ends_with("… (1.00 MB in all)") && long.len() < 5_000);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+/// The longest path that is accepted, in bytes: no operating system has longer ones.
+const MAX_PATH_BYTES: usize = 32_767;
+
 /// A canonical path from the model root: relative, `/` between components, none of them empty, `.` or `..`.
 ///
 /// Its order is that of Unicode code points (OMS §5.2.1), which is the order of UTF-8 bytes.
@@ -17,6 +20,9 @@ impl ModelPath {
     pub fn parse(text: &str) -> Result<Self, InvalidPath> {
         if text.is_empty() {
             return Err(InvalidPath::Empty);
+        }
+        if text.len() > MAX_PATH_BYTES {
+            return Err(InvalidPath::TooLong { found: text.len() });
         }
         if text.starts_with('/') {
             return Err(InvalidPath::Absolute);
@@ -76,6 +82,12 @@ pub enum InvalidPath {
     /// The path is empty.
     #[error("the path is empty")]
     Empty,
+    /// The path is longer than any file's.
+    #[error("the path has {found} bytes, expected at most {MAX_PATH_BYTES}")]
+    TooLong {
+        /// Its length in bytes.
+        found: usize,
+    },
     /// The path starts with `/`.
     #[error("the path is absolute, expected one relative to the model root")]
     Absolute,
@@ -129,6 +141,7 @@ mod tests {
             ("a//x", InvalidPath::EmptyComponent),
             ("a/", InvalidPath::EmptyComponent),
             ("a\0b", InvalidPath::Nul),
+            (&"a".repeat(32_768), InvalidPath::TooLong { found: 32_768 }),
         ];
         for (path, error) in attacks {
             assert_eq!(ModelPath::parse(path), Err(error), "{path:?}");
