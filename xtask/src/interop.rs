@@ -12,7 +12,7 @@ use std::thread;
 
 use anyhow::Result;
 
-use self::case::CASES;
+use self::case::{Case, cases};
 use self::exchange::{Parties, exchange};
 use self::table::Row;
 use crate::outcome::Outcome;
@@ -37,8 +37,9 @@ pub(crate) fn run(workspace: &Workspace, python: Option<&Path>) -> Result<Outcom
         process::stdout(&mut ours.keygen(algorithm, &folder.join("key.pem"), &folder.join("key.pub")))?;
     }
 
-    println!("==> exchanging {} models with {} keys", CASES.len(), KEYS.len());
-    let rows = exchange_all(&ours, &theirs.tool, folder.path());
+    let cases: Vec<_> = cases().collect();
+    println!("==> exchanging {} models with {} keys", cases.len(), KEYS.len());
+    let rows = exchange_all(&cases, &ours, &theirs.tool, folder.path());
     let mut outcome = Outcome::default();
     for ((key, _), rows) in KEYS.iter().zip(&rows) {
         outcome += table::print(key, rows);
@@ -52,7 +53,7 @@ pub(crate) fn run(workspace: &Workspace, python: Option<&Path>) -> Result<Outcom
 }
 
 /// The rows of each key, exchanged by as many threads as there are cores: starting Python is most of the time.
-fn exchange_all(ours: &Tool, theirs: &Tool, folder: &Path) -> Vec<Vec<Row>> {
+fn exchange_all(cases: &[&'static Case], ours: &Tool, theirs: &Tool, folder: &Path) -> Vec<Vec<Row>> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
@@ -61,11 +62,11 @@ fn exchange_all(ours: &Tool, theirs: &Tool, folder: &Path) -> Vec<Vec<Row>> {
             scope.spawn(move || {
                 loop {
                     let job = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((_, algorithm)) = KEYS.get(job / CASES.len()) else { break };
+                    let Some((_, algorithm)) = KEYS.get(job / cases.len()) else { break };
                     let folder = folder.join(algorithm);
                     let (private_key, public_key) = (folder.join("key.pem"), folder.join("key.pub"));
                     let parties = Parties { ours, theirs, private_key: &private_key, public_key: &public_key };
-                    let case = &CASES[job % CASES.len()];
+                    let case = cases[job % cases.len()];
                     let row = exchange(case, &parties, &folder.join(case.name));
                     if sender.send((job, row)).is_err() {
                         break;
@@ -77,6 +78,6 @@ fn exchange_all(ours: &Tool, theirs: &Tool, folder: &Path) -> Vec<Vec<Row>> {
         let mut rows: Vec<_> = receiver.iter().collect();
         rows.sort_by_key(|(job, _)| *job);
         let mut rows = rows.into_iter().map(|(_, row)| row);
-        KEYS.iter().map(|_| rows.by_ref().take(CASES.len()).collect()).collect()
+        KEYS.iter().map(|_| rows.by_ref().take(cases.len()).collect()).collect()
     })
 }

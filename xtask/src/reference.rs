@@ -46,22 +46,22 @@ impl Reference {
     }
 }
 
-/// Finds the interpreter and its version.
+/// Finds an interpreter that the packages support, and its version.
 fn interpreter(python: Option<&Path>) -> Result<(PathBuf, String)> {
+    const VERSION: &str = "import platform, sys; assert sys.version_info >= (3, 11); \
+        print('Python', platform.python_version())";
     let candidates = match python {
         Some(python) => vec![python.to_owned()],
         None => vec![PathBuf::from("python3"), PathBuf::from("python")],
     };
     for python in candidates {
-        if let Ok(version) = process::stdout(Command::new(&python).arg("--version"))
-            && version.starts_with("Python 3")
-        {
+        if let Ok(version) = process::stdout(Command::new(&python).args(["-c", VERSION])) {
             return Ok((python, version));
         }
     }
     match python {
-        Some(python) => bail!("`{}` is not a Python 3 interpreter", python.display()),
-        None => bail!("Python 3.10 or later is needed for the reference tool; name it with --python"),
+        Some(python) => bail!("`{}` is not Python 3.11 or later", python.display()),
+        None => bail!("the reference tool needs Python 3.11 or later; name it with --python"),
     }
 }
 

@@ -17,8 +17,8 @@ pub(crate) type Facts = Vec<(&'static str, String)>;
 
 /// Collects the facts.
 pub(crate) fn facts(workspace: &Workspace, ours: &Tool, theirs: &Reference) -> Result<Facts> {
-    let commit =
-        process::stdout(Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(&workspace.root));
+    let describe = ["describe", "--always", "--dirty"];
+    let commit = process::stdout(Command::new("git").args(describe).current_dir(&workspace.root));
     let ours = match commit {
         Ok(commit) => format!("{}, commit {commit}", ours.version()?),
         Err(_) => ours.version()?,
