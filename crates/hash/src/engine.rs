@@ -15,6 +15,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 /// Below this many bytes in all, starting threads costs more than they save.
 const SPAWN_THRESHOLD_BYTES: u64 = 1 << 20;
+/// What opening and closing a file costs, in bytes that could be hashed in that time.
+const OPEN_COST_BYTES: u64 = 16 << 10;
 
 /// How to hash: on how many cores, and who watches.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +60,8 @@ pub fn hash_segments(
         next: AtomicUsize::new(0),
         failed: AtomicBool::new(false),
     };
-    let total_bytes: u64 = segments.iter().map(Segment::length_bytes).fold(0, u64::saturating_add);
-    let workers = if total_bytes < SPAWN_THRESHOLD_BYTES { 1 } else { options.jobs.get().min(units.len()) };
+    let cost_bytes = units.iter().map(|unit| unit.length.saturating_add(OPEN_COST_BYTES)).fold(0, u64::saturating_add);
+    let workers = if cost_bytes < SPAWN_THRESHOLD_BYTES { 1 } else { options.jobs.get().min(units.len()) };
 
     let outcomes = std::thread::scope(|scope| {
         let others: Vec<_> = (1..workers).map(|_| scope.spawn(|| queue.work())).collect();

@@ -1,8 +1,10 @@
 //! The Sigstore bundle around the envelope (OMS §4, §8.1).
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +25,8 @@ const MEDIA_TYPE_PARAMETER: &str = "application/vnd.dev.sigstore.bundle+json;ver
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
     material: Material,
-    payload: Vec<u8>,
+    /// Shared with what is verified of it, not copied.
+    payload: Arc<Vec<u8>>,
     signature: Vec<u8>,
     log_entries: usize,
     timestamps: usize,
@@ -59,7 +62,7 @@ impl Bundle {
     /// Puts a bundle together.
     #[must_use]
     pub(crate) fn new(payload: Vec<u8>, signature: Vec<u8>, material: Material) -> Self {
-        Self { material, payload, signature, log_entries: 0, timestamps: 0 }
+        Self { material, payload: Arc::new(payload), signature, log_entries: 0, timestamps: 0 }
     }
 
     /// Reads the file at `path`, at most [`MAX_BUNDLE_BYTES`] of it, and parses it.
@@ -111,7 +114,7 @@ impl Bundle {
             return Err(InvalidBundle::SignatureCount { found: envelope.signatures.len() });
         };
         Ok(Self {
-            payload: base64_member("dsseEnvelope.payload", &envelope.payload)?,
+            payload: Arc::new(base64_member("dsseEnvelope.payload", &envelope.payload)?),
             signature: base64_member("dsseEnvelope.signatures[0].sig", &signature.sig)?,
             log_entries: verification.tlog_entries.unwrap_or_default().0,
             timestamps: verification.timestamps.unwrap_or_default().rfc3161_timestamps.unwrap_or_default().0,
@@ -126,7 +129,7 @@ impl Bundle {
             media_type: MEDIA_TYPE,
             verification_material: MaterialOut::of(&self.material),
             dsse_envelope: EnvelopeOut {
-                payload: STANDARD.encode(&self.payload),
+                payload: STANDARD.encode(self.payload.as_slice()),
                 payload_type: PAYLOAD_TYPE,
                 signatures: [SignatureOut { sig: STANDARD.encode(&self.signature), keyid: "" }],
             },
@@ -160,7 +163,7 @@ impl Bundle {
         Statement::from_payload(&self.payload)
     }
 
-    pub(crate) fn payload(&self) -> &[u8] {
+    pub(crate) fn payload(&self) -> &Arc<Vec<u8>> {
         &self.payload
     }
 
@@ -178,13 +181,13 @@ fn base64_member(member: &'static str, text: &str) -> Result<Vec<u8>, InvalidBun
 }
 
 #[derive(Deserialize)]
-struct BundleIn {
+struct BundleIn<'a> {
     #[serde(rename = "mediaType", default)]
     media_type: String,
     #[serde(rename = "verificationMaterial")]
     verification_material: Option<MaterialIn>,
-    #[serde(rename = "dsseEnvelope")]
-    dsse_envelope: Option<EnvelopeIn>,
+    #[serde(rename = "dsseEnvelope", borrow)]
+    dsse_envelope: Option<EnvelopeIn<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -231,8 +234,9 @@ struct TimestampsIn {
 }
 
 #[derive(Deserialize)]
-struct EnvelopeIn {
-    payload: String,
+struct EnvelopeIn<'a> {
+    #[serde(borrow)]
+    payload: Cow<'a, str>,
     #[serde(rename = "payloadType")]
     payload_type: String,
     signatures: Vec<SignatureIn>,

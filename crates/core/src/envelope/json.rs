@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Checks that `bytes` is one JSON document in which no object has a member twice.
 ///
@@ -15,7 +15,12 @@ pub(super) fn require_unique_members(bytes: &[u8]) -> Result<(), InvalidJson> {
 }
 
 /// Parses `bytes` as `T`. Members that `T` does not have are passed to `unknown` as paths such as `predicate.extra`.
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], mut unknown: impl FnMut(String)) -> Result<T, InvalidJson> {
+///
+/// Texts are borrowed from `bytes` where `T` can: a bundle of a million files is not copied to be read.
+pub(super) fn parse<'de, T: Deserialize<'de>>(
+    bytes: &'de [u8],
+    mut unknown: impl FnMut(String),
+) -> Result<T, InvalidJson> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_ignored::deserialize(&mut deserializer, |path| unknown(path.to_string()))?;
     deserializer.end()?;

@@ -1,5 +1,6 @@
 //! The in-toto statement that carries a manifest (OMS §5, §6.5, §6.6).
 
+use std::borrow::Cow;
 use std::num::NonZeroU64;
 
 use model_hash::{Digest, HashAlgorithm, InvalidDigest};
@@ -82,7 +83,7 @@ impl Statement {
             }],
             predicate_type: PREDICATE_TYPE,
             predicate: PredicateOut {
-                resources: self.manifest.resources().iter().map(ResourceOut::of).collect(),
+                resources: ResourcesOut(self.manifest.resources()),
                 serialization: SerializationOut {
                     method: parameters.serialization.method(),
                     hash_type: parameters.hash.identifier(),
@@ -154,13 +155,14 @@ struct Header {
 }
 
 #[derive(Deserialize)]
-struct StatementIn {
+struct StatementIn<'a> {
     #[serde(rename = "_type")]
     _statement_type: String,
     #[serde(rename = "predicateType")]
     _predicate_type: String,
     subject: Vec<SubjectIn>,
-    predicate: Option<PredicateIn>,
+    #[serde(borrow)]
+    predicate: Option<PredicateIn<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -170,16 +172,20 @@ struct SubjectIn {
 }
 
 #[derive(Deserialize)]
-struct PredicateIn {
-    resources: Vec<ResourceIn>,
+struct PredicateIn<'a> {
+    #[serde(borrow)]
+    resources: Vec<ResourceIn<'a>>,
     serialization: SerializationIn,
 }
 
 #[derive(Deserialize)]
-struct ResourceIn {
-    name: String,
-    digest: String,
-    algorithm: String,
+struct ResourceIn<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    digest: Cow<'a, str>,
+    #[serde(borrow)]
+    algorithm: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -192,7 +198,7 @@ struct SerializationIn {
     ignore_paths: Vec<String>,
 }
 
-impl StatementIn {
+impl StatementIn<'_> {
     fn check(self, minor: u32) -> Result<Statement, InvalidStatement> {
         let Some(predicate) = self.predicate else {
             return Err(InvalidStatement::NoPredicate);
@@ -216,10 +222,11 @@ impl StatementIn {
     }
 }
 
-impl PredicateIn {
+impl PredicateIn<'_> {
     fn check(self) -> Result<Manifest, InvalidStatement> {
         let parameters = self.serialization.check()?;
-        let names_itself = |resource: &ResourceIn| compat::names_single_file(&resource.name, parameters.serialization);
+        let names_itself =
+            |resource: &ResourceIn<'_>| compat::names_single_file(&resource.name, parameters.serialization);
         let single = self.resources.iter().all(names_itself);
         let resources: Result<Vec<Resource>, InvalidStatement> =
             self.resources.into_iter().map(|resource| resource.check(&parameters, single)).collect();
@@ -252,16 +259,17 @@ fn shard_size_bytes(size: &serde_json::Number) -> Option<NonZeroU64> {
     size.as_u64().or_else(|| compat::shard_size_as_float(size)).and_then(NonZeroU64::new)
 }
 
-impl ResourceIn {
+impl ResourceIn<'_> {
     fn check(self, parameters: &Parameters, single: bool) -> Result<Resource, InvalidStatement> {
         let Self { name, digest, algorithm } = self;
+        let owned = || name.clone().into_owned();
         if algorithm != parameters.hash.identifier() && !compat::is_shard_algorithm(&algorithm, parameters) {
             let expected = parameters.hash;
-            return Err(InvalidManifest::Algorithm { name, expected, found: algorithm }.into());
+            return Err(InvalidManifest::Algorithm { name: owned(), expected, found: algorithm.into_owned() }.into());
         }
         let digest = match Digest::from_hex(parameters.hash, &digest) {
             Ok(digest) => digest,
-            Err(error) => return Err(InvalidStatement::ResourceDigest { name, error }),
+            Err(error) => return Err(InvalidStatement::ResourceDigest { name: owned(), error }),
         };
         if single && let Some(resource) = compat::resource_of_single_file(&name, &digest, parameters.serialization) {
             return Ok(resource);
@@ -269,11 +277,10 @@ impl ResourceIn {
         match parameters.serialization {
             Serialization::Files => match ModelPath::parse(&name) {
                 Ok(path) => Ok(Resource::file(&path, digest)),
-                Err(error) => Err(InvalidStatement::ResourceName { name, error }),
+                Err(error) => Err(InvalidStatement::ResourceName { name: owned(), error }),
             },
-            Serialization::Shards { .. } => {
-                Resource::from_shard_name(&name, digest).map_err(|error| InvalidStatement::ShardName { name, error })
-            }
+            Serialization::Shards { .. } => Resource::from_shard_name(&name, digest)
+                .map_err(|error| InvalidStatement::ShardName { name: owned(), error }),
         }
     }
 }
@@ -301,8 +308,21 @@ struct DigestSetOut {
 
 #[derive(Serialize)]
 struct PredicateOut<'a> {
-    resources: Vec<ResourceOut<'a>>,
+    resources: ResourcesOut<'a>,
     serialization: SerializationOut<'a>,
+}
+
+/// The descriptors, made one at a time while they are written: a model may have a million files.
+struct ResourcesOut<'a>(&'a [Resource]);
+
+impl Serialize for ResourcesOut<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|resource| ResourceOut {
+            name: resource.name(),
+            digest: resource.digest().to_hex(),
+            algorithm: resource.digest().algorithm().identifier(),
+        }))
+    }
 }
 
 #[derive(Serialize)]
@@ -310,13 +330,6 @@ struct ResourceOut<'a> {
     name: &'a str,
     digest: String,
     algorithm: &'a str,
-}
-
-impl<'a> ResourceOut<'a> {
-    fn of(resource: &'a Resource) -> Self {
-        let digest = resource.digest();
-        Self { name: resource.name(), digest: digest.to_hex(), algorithm: digest.algorithm().identifier() }
-    }
 }
 
 #[derive(Serialize)]

@@ -39,13 +39,13 @@ pub fn sign_model(model_name: &str, manifest: Manifest, signer: &dyn Signer) -> 
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
     let Signed { signature, material } = signer.sign(&pae(&payload), &payload)?;
-    let bundle = Bundle::new(payload, signature, material);
-    let json = bundle.to_json();
+    let json = Bundle::new(payload, signature, material).to_json();
     if json.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(SignError::TooLarge { found: json.len() as u64 });
     }
-    let written = Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))?;
-    let verified = verify::check_signature(&written, signer.trust())?;
+    let bundle = Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))?;
+    drop(json);
+    let verified = verify::check_signature(&bundle, signer.trust())?;
     let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
     if *read_back.get() != statement {
         return Err(SignError::Unusable("the statement does not read back as it was written".to_owned()));

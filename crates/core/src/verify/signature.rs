@@ -1,5 +1,7 @@
 //! §8.2: the signature holds under the given trust.
 
+use std::sync::Arc;
+
 use super::Verified;
 use crate::compat;
 use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
@@ -9,7 +11,7 @@ use crate::trust::Trust;
 /// A payload that was signed, not yet parsed.
 #[derive(Clone, Debug)]
 pub struct SignedPayload {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     encoding: Encoding,
 }
 
@@ -84,7 +86,7 @@ fn check_key(bundle: &Bundle, key: &PublicKey, hint: Option<&str>) -> Result<Ver
         unchecked_log_entries: bundle.log_entries(),
         unchecked_timestamps: bundle.timestamps(),
     };
-    Ok(Verified { value: SignedPayload { bytes: payload.to_vec(), encoding }, evidence })
+    Ok(Verified { value: SignedPayload { bytes: Arc::clone(payload), encoding }, evidence })
 }
 
 /// Why nothing in a bundle may be believed.

@@ -94,8 +94,12 @@ pub(crate) fn sign(
     let length_bytes: u64 = model.files().iter().map(|file| file.length_bytes).sum();
     let manifest =
         console.hashing(global.jobs, || length_bytes, |options| Manifest::of(&model, parameters, options))?;
-    let (bundle, statement) = sign_model(model.name(), manifest, signer)?;
-    model_transparency::output::write(&common.signature, &bundle.to_json(), Access::Everyone, Existing::Replace)?;
+    let name = model.name().to_owned();
+    drop(model);
+    let (bundle, statement) = sign_model(&name, manifest, signer)?;
+    let json = bundle.to_json();
+    drop(bundle);
+    model_transparency::output::write(&common.signature, &json, Access::Everyone, Existing::Replace)?;
     let Trust::Key(key) = signer.trust();
     Ok(sign_answer(&common.model.path, &common.signature, &statement, key, length_bytes))
 }

@@ -102,6 +102,7 @@ pub(crate) fn verify(common: &Common, trust: Trust<'_>, global: &Global, console
     };
     let bundle = Bundle::read(&signature)?;
     let statement = check_signature(&bundle, trust)?.statement()?;
+    drop(bundle);
     if let Some(hint) = &statement.evidence().misleading_hint {
         console.warn(&format!("the bundle says that key {hint} signed it, but the key given did"));
     }
