@@ -30,11 +30,7 @@ pub enum Existing {
 /// [`WriteError`]; there is then no new file and an old one is as it was.
 pub fn write(path: &Path, contents: &[u8], access: Access, existing: Existing) -> Result<(), WriteError> {
     let failed = |source| WriteError::Io { path: path.to_owned(), source };
-    let target = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path).map_err(failed)?,
-        _ => path.to_owned(),
-    };
-    let old = match fs::metadata(&target) {
+    let old = match fs::metadata(path) {
         Ok(metadata) => Some(metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(failed(error)),
@@ -45,11 +41,13 @@ pub fn write(path: &Path, contents: &[u8], access: Access, existing: Existing) -
         }
         Some(old) if old.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
         Some(old) if !old.is_file() => {
-            let mut file = OpenOptions::new().write(true).open(&target).map_err(failed)?;
+            let mut file = OpenOptions::new().write(true).open(path).map_err(failed)?;
             return file.write_all(contents).and_then(|()| file.flush()).map_err(failed);
         }
         _ => {}
     }
+    // Only now: `/dev/stdout` leads to a pipe that has no path.
+    let target = resolve(path).map_err(failed)?;
     let directory = directory_of(&target);
     let mut temporary = temporary_file(directory, access).map_err(failed)?;
     temporary.write_all(contents).map_err(failed)?;
@@ -74,12 +72,22 @@ pub fn write(path: &Path, contents: &[u8], access: Access, existing: Existing) -
 /// [`WriteError`], as `write` would return it.
 pub fn check(path: &Path) -> Result<(), WriteError> {
     let failed = |source| WriteError::Io { path: path.to_owned(), source };
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    match fs::metadata(&target) {
+    match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
         // A device or a pipe: only writing to it tells.
         Ok(metadata) if !metadata.is_file() => Ok(()),
-        _ => temporary_file(directory_of(&target), Access::Owner).map(drop).map_err(failed),
+        _ => {
+            let target = resolve(path).map_err(failed)?;
+            temporary_file(directory_of(&target), Access::Owner).map(drop).map_err(failed)
+        }
+    }
+}
+
+/// Where a link leads, or the path itself.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path),
+        _ => Ok(path.to_owned()),
     }
 }
 
