@@ -21,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, mut targets: Vec<String>)
     let mut outcome = Outcome::default();
     for target in targets {
         let mut command = nightly(workspace);
-        command.args(["fuzz", "run", &target, "--"]).arg(format!("-max_total_time={seconds}"));
+        command.args(["fuzz", "run", &target, "--"]).arg(format!("-max_total_time={seconds}")).arg("-verbosity=0");
         println!("==> {}", process::describe(&command));
         let passed = process::passes(&mut command)?;
         outcome.count(passed);

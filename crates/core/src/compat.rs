@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use model_hash::{Digest, HashAlgorithm};
 use serde::Deserialize;
 
-use crate::envelope::{InvalidStatement, PAYLOAD_TYPE, Statement};
+use crate::envelope::{InvalidStatement, Object, PAYLOAD_TYPE, Statement, parse_object};
 use crate::manifest::{Manifest, Parameters, Resource, Serialization, parse_shard_name};
 use crate::model::{ModelPath, SymlinkPolicy};
 
@@ -59,7 +59,7 @@ pub(crate) const PREDICATE_TYPE_V0_2: &str = "https://model_signing/Digests/v0.1
 
 #[derive(Deserialize)]
 struct StatementV0_2 {
-    subject: Vec<SubjectV0_2>,
+    subject: Vec<Object<SubjectV0_2>>,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ struct SubjectV0_2 {
     name: String,
     digest: BTreeMap<String, String>,
     #[serde(default)]
-    annotations: AnnotationsV0_2,
+    annotations: Object<AnnotationsV0_2>,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,11 +77,11 @@ struct AnnotationsV0_2 {
 
 /// Parses a v0.2.0 statement: each subject is a file with its SHA-256; parameters are not recorded.
 pub(crate) fn statement_v0_2(payload: &[u8]) -> Result<Statement, InvalidStatement> {
-    let wire: StatementV0_2 = serde_json::from_slice(payload).map_err(crate::envelope::InvalidJson::from)?;
+    let wire: StatementV0_2 = parse_object(payload, |_| {})?;
     let parameters = Parameters::new(SymlinkPolicy::Deny);
     let single = wire.subject.len() == 1;
     let mut resources = Vec::with_capacity(wire.subject.len());
-    for SubjectV0_2 { name, digest, annotations } in wire.subject {
+    for Object(SubjectV0_2 { name, digest, annotations: Object(annotations) }) in wire.subject {
         if let Some(found) = annotations.actual_hash_algorithm.filter(|algorithm| algorithm != "file-sha256") {
             return Err(InvalidStatement::AlgorithmV0_2 { name, found });
         }

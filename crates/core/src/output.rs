@@ -66,7 +66,7 @@ pub fn write(path: &Path, contents: &[u8], access: Access, existing: Existing) -
     sync_directory(directory).map_err(failed)
 }
 
-/// Checks that [`write`] could write to `path` now, for saying so before long work.
+/// Checks that [`write()`] could write to `path` now, for saying so before long work.
 ///
 /// # Errors
 /// [`WriteError`], as `write` would return it.

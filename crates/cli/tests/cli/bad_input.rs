@@ -35,7 +35,7 @@ mod unix {
     use std::os::unix::net::UnixListener;
     use std::process::Command;
 
-    use super::super::support::Sandbox;
+    use super::super::support::{Sandbox, skipped};
     use super::SIGN;
 
     const VERIFY: &str = "verify key model --public-key key.pub.pem --signature model.sig";
@@ -150,7 +150,7 @@ mod unix {
         let sandbox = Sandbox::signed();
         let name = OsStr::from_bytes(b"caf\xe9");
         if std::fs::write(sandbox.path("model").join(name), "x").is_err() {
-            eprintln!("skipped: this file system takes UTF-8 names alone");
+            skipped("this file system takes UTF-8 names alone");
             return;
         }
         sandbox.fails(SIGN, 1, &[r"caf\xe9 has a name that is not UTF-8"]);
@@ -177,7 +177,7 @@ mod unix {
         let secret = sandbox.path("model/config.json");
         std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o000)).expect("changed");
         if std::fs::read(&secret).is_ok() {
-            eprintln!("skipped: this user may read everything");
+            skipped("this user may read everything");
         } else {
             sandbox.fails(SIGN, 3, &["`config.json` cannot be read"]);
             sandbox.fails(VERIFY, 3, &["`config.json` cannot be read"]);

@@ -1,5 +1,7 @@
 //! Keys and passwords, as files and as the user gives them.
 
+use model_transparency::key::{KeyAlgorithm, generate};
+
 use super::support::{Sandbox, run};
 
 const SIGN: &str = "sign key model --signature out.sig --private-key";
@@ -93,14 +95,8 @@ fn a_private_key_is_its_owners_alone() {
 #[test]
 fn a_short_rsa_key_signs_with_a_warning() {
     let sandbox = Sandbox::with_model();
-    let openssl = std::process::Command::new("openssl").args(["genrsa", "2048"]).output();
-    let Ok(output) =
-        openssl.map_err(drop).and_then(|output| if output.status.success() { Ok(output) } else { Err(()) })
-    else {
-        eprintln!("skipped: there is no openssl to make an RSA key of 2048 bits");
-        return;
-    };
-    sandbox.write("rsa.pem", output.stdout);
+    let (pem, _) = generate(KeyAlgorithm::Rsa { bits: 2048 }, None).expect("keys can be made");
+    sandbox.write("rsa.pem", &*pem);
     let run = sandbox.ok(&format!("{SIGN} rsa.pem"));
     assert!(run.stderr.contains("an RSA key of 2048 bits is the shortest"), "{}", run.stderr);
 }

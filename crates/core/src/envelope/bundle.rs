@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::json::{self, Count, InvalidJson};
+use super::json::{self, Count, InvalidJson, Object};
 use super::pae::PAYLOAD_TYPE;
 use super::statement::{InvalidStatement, Statement};
 
@@ -94,7 +94,7 @@ impl Bundle {
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidBundle> {
         json::require_unique_members(bytes)?;
         let mut unknown = None;
-        let wire: BundleIn = json::parse(bytes, |path| {
+        let wire: BundleIn<'_> = json::parse_object(bytes, |path| {
             if !path.starts_with("verificationMaterial.") {
                 unknown.get_or_insert(path);
             }
@@ -105,19 +105,19 @@ impl Bundle {
         if let Some(path) = unknown {
             return Err(InvalidBundle::UnknownMember { path });
         }
-        let envelope = wire.dsse_envelope.ok_or(InvalidBundle::NoEnvelope)?;
-        let verification = wire.verification_material.ok_or(InvalidBundle::NoVerificationMaterial)?;
+        let Object(envelope) = wire.dsse_envelope.ok_or(InvalidBundle::NoEnvelope)?;
+        let Object(verification) = wire.verification_material.ok_or(InvalidBundle::NoVerificationMaterial)?;
         if envelope.payload_type != PAYLOAD_TYPE {
             return Err(InvalidBundle::PayloadType { found: envelope.payload_type });
         }
-        let [signature] = envelope.signatures.as_slice() else {
+        let [Object(signature)] = envelope.signatures.as_slice() else {
             return Err(InvalidBundle::SignatureCount { found: envelope.signatures.len() });
         };
         Ok(Self {
             payload: Arc::new(base64_member("dsseEnvelope.payload", &envelope.payload)?),
             signature: base64_member("dsseEnvelope.signatures[0].sig", &signature.sig)?,
             log_entries: verification.tlog_entries.unwrap_or_default().0,
-            timestamps: verification.timestamps.unwrap_or_default().rfc3161_timestamps.unwrap_or_default().0,
+            timestamps: verification.timestamps.unwrap_or_default().0.rfc3161_timestamps.unwrap_or_default().0,
             material: verification.content.check()?,
         })
     }
@@ -185,9 +185,9 @@ struct BundleIn<'a> {
     #[serde(rename = "mediaType", default)]
     media_type: String,
     #[serde(rename = "verificationMaterial")]
-    verification_material: Option<MaterialIn>,
+    verification_material: Option<Object<MaterialIn>>,
     #[serde(rename = "dsseEnvelope", borrow)]
-    dsse_envelope: Option<EnvelopeIn<'a>>,
+    dsse_envelope: Option<Object<EnvelopeIn<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -197,16 +197,16 @@ struct MaterialIn {
     #[serde(rename = "tlogEntries")]
     tlog_entries: Option<Count>,
     #[serde(rename = "timestampVerificationData")]
-    timestamps: Option<TimestampsIn>,
+    timestamps: Option<Object<TimestampsIn>>,
 }
 
 #[derive(Deserialize)]
 struct ContentIn {
     #[serde(rename = "publicKey")]
-    public_key: Option<PublicKeyIn>,
+    public_key: Option<Object<PublicKeyIn>>,
     #[serde(rename = "x509CertificateChain")]
-    certificate_chain: Option<CertificateChainIn>,
-    certificate: Option<CertificateIn>,
+    certificate_chain: Option<Object<CertificateChainIn>>,
+    certificate: Option<Object<CertificateIn>>,
 }
 
 #[derive(Deserialize)]
@@ -218,7 +218,7 @@ struct PublicKeyIn {
 
 #[derive(Deserialize)]
 struct CertificateChainIn {
-    certificates: Vec<CertificateIn>,
+    certificates: Vec<Object<CertificateIn>>,
 }
 
 #[derive(Deserialize)]
@@ -239,7 +239,7 @@ struct EnvelopeIn<'a> {
     payload: Cow<'a, str>,
     #[serde(rename = "payloadType")]
     payload_type: String,
-    signatures: Vec<SignatureIn>,
+    signatures: Vec<Object<SignatureIn>>,
 }
 
 #[derive(Deserialize)]
@@ -253,11 +253,11 @@ struct SignatureIn {
 impl ContentIn {
     fn check(self) -> Result<Material, InvalidBundle> {
         match (self.public_key, self.certificate_chain, self.certificate) {
-            (Some(key), None, None) => match (key.hint, key.raw_bytes) {
+            (Some(Object(key)), None, None) => match (key.hint, key.raw_bytes) {
                 (None, None) => Err(InvalidBundle::NoKeyHint),
                 (hint, _) => Ok(Material::PublicKey { hint: hint.filter(|hint| !hint.is_empty()) }),
             },
-            (None, Some(chain), None) => {
+            (None, Some(Object(chain)), None) => {
                 if chain.certificates.is_empty() {
                     return Err(InvalidBundle::EmptyMember { member: "verificationMaterial.x509CertificateChain" });
                 }
@@ -265,11 +265,11 @@ impl ContentIn {
                 let chain: Result<_, _> = chain
                     .certificates
                     .iter()
-                    .map(|certificate| base64_member(member, &certificate.raw_bytes))
+                    .map(|Object(certificate)| base64_member(member, &certificate.raw_bytes))
                     .collect();
                 Ok(Material::CertificateChain(chain?))
             }
-            (None, None, Some(certificate)) => {
+            (None, None, Some(Object(certificate))) => {
                 let member = "verificationMaterial.certificate.rawBytes";
                 Ok(Material::Certificate(base64_member(member, &certificate.raw_bytes)?))
             }

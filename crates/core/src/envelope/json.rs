@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_ignored::Path;
 
 /// Checks that `bytes` is one JSON document in which no object has a member twice.
 ///
@@ -14,17 +17,57 @@ pub(super) fn require_unique_members(bytes: &[u8]) -> Result<(), InvalidJson> {
     Ok(())
 }
 
-/// Parses `bytes` as `T`. Members that `T` does not have are passed to `unknown` as paths such as `predicate.extra`.
+/// Parses `bytes` as the object `T`. Members that `T` does not have are passed to `unknown` as paths such as
+/// `predicate.extra`.
 ///
 /// Texts are borrowed from `bytes` where `T` can: a bundle of a million files is not copied to be read.
-pub(super) fn parse<'de, T: Deserialize<'de>>(
+pub(crate) fn parse_object<'de, T: Deserialize<'de>>(
     bytes: &'de [u8],
     mut unknown: impl FnMut(String),
 ) -> Result<T, InvalidJson> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_ignored::deserialize(&mut deserializer, |path| unknown(path.to_string()))?;
+    let Object(value) = serde_ignored::deserialize(&mut deserializer, |path| unknown(dotted(&path)))?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// The path as a person writes it. `serde_ignored` would also show the `Option`s on the way, as `?`.
+fn dotted(path: &Path<'_>) -> String {
+    let member = |parent: &Path<'_>, name: &str| match dotted(parent) {
+        parent if parent.is_empty() => name.to_owned(),
+        parent => format!("{parent}.{name}"),
+    };
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => member(parent, &index.to_string()),
+        Path::Map { parent, key } => member(parent, key),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => dotted(parent),
+    }
+}
+
+/// A `T` that is written as a JSON object. Serde would also take an array of the members' values in their order, which
+/// no other reader does.
+#[derive(Debug, Default)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
 }
 
 /// Why a document is not the JSON that was expected.
@@ -130,7 +173,7 @@ mod tests {
 
     fn error(text: &str) -> String {
         let unique = require_unique_members(text.as_bytes());
-        unique.and_then(|()| parse::<Known>(text.as_bytes(), |_| {}).map(drop)).expect_err(text).to_string()
+        unique.and_then(|()| parse_object::<Known>(text.as_bytes(), |_| {}).map(drop)).expect_err(text).to_string()
     }
 
     #[test]
@@ -148,14 +191,14 @@ mod tests {
             error(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000))).contains("recursion limit")
         );
         assert!(error(r#"{"a":1} x"#).contains("trailing"));
-        assert!(matches!(parse::<Known>(b"{\"a\":\xff}", |_| {}), Err(InvalidJson::Syntax(_))));
-        assert!(matches!(parse::<Known>(b"[]", |_| {}), Err(InvalidJson::Shape(_))));
+        assert!(matches!(parse_object::<Known>(b"{\"a\":\xff}", |_| {}), Err(InvalidJson::Syntax(_))));
+        assert!(matches!(parse_object::<Known>(b"[]", |_| {}), Err(InvalidJson::Shape(_))));
     }
 
     #[test]
     fn unknown_members_are_reported_by_path() {
         let mut unknown = Vec::new();
-        parse::<Known>(br#"{"a":1,"b":{"c":2}}"#, |path| unknown.push(path)).expect("valid");
+        parse_object::<Known>(br#"{"a":1,"b":{"c":2}}"#, |path| unknown.push(path)).expect("valid");
         assert_eq!(unknown, ["b"]);
     }
 }

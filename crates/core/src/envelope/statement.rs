@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use model_hash::{Digest, HashAlgorithm, InvalidDigest};
 use serde::{Deserialize, Serialize};
 
-use super::json::{self, InvalidJson};
+use super::json::{self, InvalidJson, Object};
 use crate::compat;
 use crate::manifest::{InvalidManifest, InvalidShardName, Manifest, Parameters, Resource, Serialization};
 use crate::model::{InvalidPath, ModelPath, SymlinkPolicy};
@@ -105,7 +105,7 @@ impl Statement {
     /// [`InvalidStatement`]: what is wrong, and where.
     pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, InvalidStatement> {
         json::require_unique_members(payload)?;
-        let header: Header = json::parse(payload, |_| {})?;
+        let header: Header = json::parse_object(payload, |_| {})?;
         if header.statement_type != STATEMENT_TYPE {
             return Err(InvalidStatement::StatementType { found: header.statement_type });
         }
@@ -115,7 +115,7 @@ impl Statement {
         let minor = minor_version(&header.predicate_type)
             .ok_or(InvalidStatement::PredicateType { found: header.predicate_type })?;
         let mut ignored = Vec::new();
-        let wire: StatementIn = json::parse(payload, |path| {
+        let wire: StatementIn = json::parse_object(payload, |path| {
             if !is_open(&path) {
                 ignored.push(path);
             }
@@ -160,9 +160,9 @@ struct StatementIn<'a> {
     _statement_type: String,
     #[serde(rename = "predicateType")]
     _predicate_type: String,
-    subject: Vec<SubjectIn>,
+    subject: Vec<Object<SubjectIn>>,
     #[serde(borrow)]
-    predicate: Option<PredicateIn<'a>>,
+    predicate: Option<Object<PredicateIn<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -174,8 +174,8 @@ struct SubjectIn {
 #[derive(Deserialize)]
 struct PredicateIn<'a> {
     #[serde(borrow)]
-    resources: Vec<ResourceIn<'a>>,
-    serialization: SerializationIn,
+    resources: Vec<Object<ResourceIn<'a>>>,
+    serialization: Object<SerializationIn>,
 }
 
 #[derive(Deserialize)]
@@ -200,10 +200,10 @@ struct SerializationIn {
 
 impl StatementIn<'_> {
     fn check(self, minor: u32) -> Result<Statement, InvalidStatement> {
-        let Some(predicate) = self.predicate else {
+        let Some(Object(predicate)) = self.predicate else {
             return Err(InvalidStatement::NoPredicate);
         };
-        let [subject] = self.subject.as_slice() else {
+        let [Object(subject)] = self.subject.as_slice() else {
             return Err(InvalidStatement::SubjectCount { found: self.subject.len() });
         };
         if subject.name.is_empty() {
@@ -224,12 +224,13 @@ impl StatementIn<'_> {
 
 impl PredicateIn<'_> {
     fn check(self) -> Result<Manifest, InvalidStatement> {
-        let parameters = self.serialization.check()?;
-        let names_itself =
-            |resource: &ResourceIn<'_>| compat::names_single_file(&resource.name, parameters.serialization);
+        let parameters = self.serialization.0.check()?;
+        let names_itself = |Object(resource): &Object<ResourceIn<'_>>| {
+            compat::names_single_file(&resource.name, parameters.serialization)
+        };
         let single = self.resources.iter().all(names_itself);
         let resources: Result<Vec<Resource>, InvalidStatement> =
-            self.resources.into_iter().map(|resource| resource.check(&parameters, single)).collect();
+            self.resources.into_iter().map(|Object(resource)| resource.check(&parameters, single)).collect();
         Ok(Manifest::new(resources?, parameters)?)
     }
 }
