@@ -92,9 +92,12 @@ fn the_largest_shard_size_is_one_shard_for_each_file() {
         .assert("endless", verify_file(&endless, "weights", "0123456789"));
 }
 
+/// The name of a resource and the content that its digest is of.
+type Shard = (&'static str, &'static str);
+
 #[test]
 fn shards_that_do_not_cover_their_file_are_refused() {
-    let rows: &[(&str, &[(&str, &str)], Expected)] = &[
+    let rows: &[(&str, &[Shard], Expected)] = &[
         (
             "a gap",
             &[("w:0:4", "0123"), ("w:8:10", "89")],
