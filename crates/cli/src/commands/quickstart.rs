@@ -29,9 +29,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let folder = tempfile::Builder::new().prefix("model-signing-quickstart-").tempdir();
-    let folder =
+    // Removed again when it is dropped, so after a failure.
+    let temporary =
         folder.map_err(|error| Failure::could_not_check("unwritable", format!("no temporary folder: {error}")))?;
-    let folder = folder.keep();
+    let folder = temporary.path().to_owned();
     let model = match &args.model {
         Some(model) => model.clone(),
         None => make_model(&folder).map_err(|error| unwritable(&folder, &error))?,
@@ -44,7 +45,9 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
         folder,
         model,
     };
-    tour.run(global, console)
+    let answer = tour.run(global, console)?;
+    let _ = temporary.keep();
+    Ok(answer)
 }
 
 /// A model whose copy takes so long that it is announced, in bytes.

@@ -68,11 +68,12 @@ impl Sandbox {
     pub(crate) fn command_words<W: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_model-signing"));
         command.args(words).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
-        // What a process needs on Windows, and where temporary files go.
-        for variable in ["SystemRoot", "TEMP", "TMP", "TMPDIR"] {
-            if let Some(value) = std::env::var_os(variable) {
-                command.env(variable, value);
-            }
+        for variable in ["TEMP", "TMP", "TMPDIR"] {
+            command.env(variable, self.folder.path());
+        }
+        // What a process needs on Windows.
+        if let Some(root) = std::env::var_os("SystemRoot") {
+            command.env("SystemRoot", root);
         }
         command
     }
