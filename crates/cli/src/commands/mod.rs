@@ -12,15 +12,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// What to add to clap's account of a wrong command line.
 pub(crate) fn usage_hint(error: &clap::Error) -> Option<String> {
-    let subcommand_missing = match error.kind() {
-        ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand).is_some(),
-        _ => return None,
-    };
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
     // `sign MODEL` means keyless signing in other tools; here the method has to be said.
-    let usage = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
-        _ => return None,
-    };
-    let verb = ["sign", "verify"].into_iter().find(|verb| usage.contains(&format!("model-signing {verb}")))?;
-    subcommand_missing.then(|| format!("name the method: `model-signing {verb} key MODEL_PATH …`"))
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    let usage = usage.to_string();
+    let verb = usage.split_whitespace().find(|word| matches!(*word, "sign" | "verify"))?;
+    Some(format!("name the method: `model-signing {verb} key MODEL_PATH …`"))
 }

@@ -1,7 +1,7 @@
 //! A folder of its own for each test, and the command run in it with a scrubbed environment.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -228,6 +228,8 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 }
 
 /// Says on the terminal that the rest of a test proves nothing here; libtest captures what the macros print.
+#[cfg(unix)]
 pub(crate) fn skipped(why: &str) {
+    use std::io::Write;
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }

@@ -165,6 +165,8 @@ mod tests {
     }
 
     proptest! {
+        // Where `\` separates, a name that has one is found in no directory.
+        #[cfg(not(windows))]
         #[test]
         fn an_accepted_path_stays_below_its_root(text in "[a./\\\\\0:]{0,12}") {
             if let Ok(path) = ModelPath::parse(&text) {
