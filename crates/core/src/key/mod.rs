@@ -1,5 +1,6 @@
 //! Keys: the algorithms, reading them from PEM, making them, signing and checking with them.
 
+mod encrypted;
 mod generate;
 mod legacy_pem;
 mod pem_file;
@@ -57,6 +58,9 @@ pub enum InvalidKey {
     /// A PEM block is broken.
     #[error("the PEM is broken: {0}")]
     Pem(#[source] pem::PemError),
+    /// A PEM block begins and does not end.
+    #[error("the PEM is broken: a block begins and does not end")]
+    Unfinished,
     /// There is no block of the kind that is needed.
     #[error("expected a {expected}, found {found}")]
     WrongKind {

@@ -13,6 +13,11 @@ pub(super) fn blocks(text: &[u8]) -> Result<Vec<Pem>, InvalidKey> {
         return Err(InvalidKey::TooLarge);
     }
     let blocks = pem::parse_many(text).map_err(InvalidKey::Pem)?;
+    // The library passes over a block that was cut short.
+    let begun = text.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"-----BEGIN ")).count();
+    if begun > blocks.len() {
+        return Err(InvalidKey::Unfinished);
+    }
     if blocks.is_empty() {
         return Err(InvalidKey::NotPem);
     }

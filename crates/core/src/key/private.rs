@@ -5,20 +5,14 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair};
 use pem::Pem;
-use pkcs8::pkcs5::EncryptionScheme;
-use pkcs8::pkcs5::pbes2::Kdf;
-use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
-use zeroize::{Zeroize, Zeroizing};
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::{ErrorKind, Tag};
+use zeroize::Zeroize;
 
-use super::public::{EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, curve, modulus_bits, rsa_algorithm, unsupported};
-use super::{InvalidKey, KeyAlgorithm, PublicKey, legacy_pem, pem_file};
-
-/// The most PBKDF2 iterations that are worked through: some five seconds.
-const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
-/// The most memory that scrypt may ask for, in bytes.
-const MAX_SCRYPT_BYTES: u64 = 1 << 30;
-/// The most work that scrypt may ask for, in bytes mixed.
-const MAX_SCRYPT_WORK_BYTES: u64 = 8 << 30;
+use super::public::{
+    EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, curve, modulus_bits, no_named_curve, rsa_algorithm, unsupported,
+};
+use super::{InvalidKey, KeyAlgorithm, PublicKey, encrypted, legacy_pem, pem_file};
 
 /// A private key as its file has it, perhaps still encrypted.
 pub struct PrivateKeyPem(Pem);
@@ -51,7 +45,7 @@ impl PrivateKeyPem {
         }
         let password = password.ok_or(InvalidKey::PasswordNeeded)?;
         if self.0.tag() == "ENCRYPTED PRIVATE KEY" {
-            let der = decrypt_pkcs8(self.0.contents(), password)?;
+            let der = encrypted::decrypt(self.0.contents(), password)?;
             return from_der("PRIVATE KEY", &der);
         }
         let der = legacy_pem::decrypt(&self.0, password)?;
@@ -120,39 +114,6 @@ impl std::fmt::Debug for PrivateKey {
 #[error("the cryptographic library failed to sign")]
 pub struct SigningFailed;
 
-fn decrypt_pkcs8(der: &[u8], password: &[u8]) -> Result<Zeroizing<Vec<u8>>, InvalidKey> {
-    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|error| match error {
-        // An algorithm identifier that the library does not know; nothing is wrong with the file.
-        error if error.to_string().contains("OID") => InvalidKey::UnsupportedEncryption(error.to_string()),
-        error => malformed(error),
-    })?;
-    let EncryptionScheme::Pbes2(parameters) = &info.encryption_algorithm else {
-        return Err(InvalidKey::UnsupportedEncryption("PBES1".to_owned()));
-    };
-    let too_costly = |what: &str| InvalidKey::UnsupportedEncryption(format!("{what} asks for too much work"));
-    match &parameters.kdf {
-        Kdf::Pbkdf2(kdf) if kdf.iteration_count > MAX_PBKDF2_ITERATIONS => {
-            return Err(too_costly("PBKDF2"));
-        }
-        Kdf::Scrypt(kdf) => {
-            let cost = kdf.cost_parameter;
-            let bytes = cost.saturating_mul(128).saturating_mul(kdf.block_size.into());
-            let work = bytes.saturating_mul(kdf.parallelization.into());
-            if bytes > MAX_SCRYPT_BYTES || work > MAX_SCRYPT_WORK_BYTES {
-                return Err(too_costly("scrypt"));
-            }
-        }
-        _ => {}
-    }
-    match info.decrypt(password) {
-        Ok(document) => Ok(Zeroizing::new(document.as_bytes().to_vec())),
-        Err(pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::UnsupportedAlgorithm { oid })) => {
-            Err(InvalidKey::UnsupportedEncryption(format!("algorithm {oid}")))
-        }
-        Err(_) => Err(InvalidKey::WrongPassword),
-    }
-}
-
 fn malformed(error: impl std::fmt::Display) -> InvalidKey {
     InvalidKey::Malformed(error.to_string())
 }
@@ -182,7 +143,11 @@ fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, InvalidKey> {
 }
 
 fn from_sec1(der: &[u8]) -> Result<PrivateKey, InvalidKey> {
-    let key = sec1::EcPrivateKey::try_from(der).map_err(malformed)?;
+    let key = sec1::EcPrivateKey::try_from(der).map_err(|error| match &error {
+        // Explicit parameters stand where the curve's name is expected.
+        sec1::Error::Asn1(asn1) if is_sequence_for_name(asn1.kind()) => no_named_curve(),
+        _ => malformed(error),
+    })?;
     let algorithm = match key.parameters {
         Some(parameters) => curve(parameters.named_curve())?,
         // The curve is optional in SEC1; the length of the number tells the three apart.
@@ -194,6 +159,10 @@ fn from_sec1(der: &[u8]) -> Result<PrivateKey, InvalidKey> {
         },
     };
     from_ec(algorithm, der)
+}
+
+fn is_sequence_for_name(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::TagUnexpected { expected: Some(Tag::ObjectIdentifier), actual: Tag::Sequence })
 }
 
 fn from_ec(algorithm: KeyAlgorithm, der: &[u8]) -> Result<PrivateKey, InvalidKey> {

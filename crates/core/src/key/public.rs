@@ -1,7 +1,8 @@
 //! Public keys and what they verify.
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa;
-use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{self, ParsedPublicKey, UnparsedPublicKey, VerificationAlgorithm};
 use ed25519_dalek::{Signature as EdSignature, VerifyingKey};
 use model_hash::HashAlgorithm;
 use pem::{EncodeConfig, LineEnding, Pem};
@@ -17,6 +18,9 @@ pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.1
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+
+/// The label of a bare RSA key.
+const PKCS1: &str = "RSA PUBLIC KEY";
 
 /// A public key that is trusted because somebody says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,13 +48,18 @@ pub enum SignatureScheme {
 }
 
 impl PublicKey {
-    /// Reads a PEM `PUBLIC KEY` (SubjectPublicKeyInfo).
+    /// Reads a PEM `PUBLIC KEY` (SubjectPublicKeyInfo), or the `RSA PUBLIC KEY` of PKCS#1.
     ///
     /// # Errors
     /// [`InvalidKey`]: what was expected and what was found.
     pub fn from_pem(text: &[u8]) -> Result<Self, InvalidKey> {
-        let block = pem_file::only(pem_file::blocks(text)?, "public key", |block| block.tag() == "PUBLIC KEY")?;
-        Self::from_spki(block.contents())
+        let is_public = |block: &Pem| matches!(block.tag(), "PUBLIC KEY" | PKCS1);
+        let block = pem_file::only(pem_file::blocks(text)?, "public key", is_public)?;
+        if block.tag() == PKCS1 {
+            Self::from_raw(rsa(block.contents())?, block.contents())
+        } else {
+            Self::from_spki(block.contents())
+        }
     }
 
     /// Reads a SubjectPublicKeyInfo in DER.
@@ -58,39 +67,33 @@ impl PublicKey {
     /// # Errors
     /// [`InvalidKey`]: what was expected and what was found.
     pub fn from_spki(der: &[u8]) -> Result<Self, InvalidKey> {
-        let malformed = |error: pkcs8::spki::Error| InvalidKey::Malformed(error.to_string());
         let info = SubjectPublicKeyInfoRef::try_from(der).map_err(malformed)?;
         let raw = info.subject_public_key.raw_bytes();
         let algorithm = match info.algorithm.oid {
             EC_PUBLIC_KEY => curve(info.algorithm.parameters_oid().ok())?,
-            RSA_ENCRYPTION => {
-                let key = rsa::PublicKey::from_der(raw).map_err(|error| InvalidKey::Malformed(error.to_string()))?;
-                rsa_algorithm(modulus_bits(key.modulus().big_endian_without_leading_zero()))?
-            }
+            RSA_ENCRYPTION => rsa(raw)?,
             ED25519 => KeyAlgorithm::Ed25519,
             other => return Err(unsupported(other)),
         };
-        let key = Self { algorithm, spki: der.to_vec(), raw: raw.to_vec() };
-        key.check_point()?;
-        Ok(key)
+        Self::from_raw(algorithm, raw)
     }
 
-    /// Refuses a key whose bytes are no key of its algorithm; else every signature would merely fail to verify.
-    fn check_point(&self) -> Result<(), InvalidKey> {
-        let broken = || InvalidKey::Malformed(format!("it is not a point of {}", self.algorithm));
-        match self.algorithm {
-            KeyAlgorithm::Ed25519 => {
-                let bytes = self.raw.as_slice().try_into().map_err(|_| broken())?;
-                let key = VerifyingKey::from_bytes(bytes).map_err(|_| broken())?;
-                // A key of small order accepts signatures that nobody made.
-                if key.is_weak() { Err(broken()) } else { Ok(()) }
+    /// A key of its subject public key alone. Refuses bytes that are none; else every signature would merely fail to
+    /// verify.
+    fn from_raw(algorithm: KeyAlgorithm, raw: &[u8]) -> Result<Self, InvalidKey> {
+        let broken = || InvalidKey::Malformed(format!("it is not a public key of {algorithm}"));
+        if algorithm == KeyAlgorithm::Ed25519 {
+            let bytes = raw.try_into().map_err(|_| broken())?;
+            // A key of small order accepts signatures that nobody made.
+            if VerifyingKey::from_bytes(bytes).map_err(|_| broken())?.is_weak() {
+                return Err(broken());
             }
-            KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384 | KeyAlgorithm::EcdsaP521 => {
-                let parsed = signature::ParsedPublicKey::new(self.verification(), self.raw.clone());
-                parsed.map(drop).map_err(|_| broken())
-            }
-            KeyAlgorithm::Rsa { .. } => Ok(()),
         }
+        let parsed = ParsedPublicKey::new(verification(algorithm), raw).map_err(|_| broken())?;
+        // One spelling for each key, so one hint: points uncompressed, parameters as they are usually written.
+        let spki = AsDer::<PublicKeyX509Der<'_>>::as_der(&parsed).map_err(|_| broken())?.as_ref().to_vec();
+        let raw = SubjectPublicKeyInfoRef::try_from(spki.as_slice()).map_err(malformed)?.subject_public_key.raw_bytes();
+        Ok(Self { algorithm, raw: raw.to_vec(), spki })
     }
 
     /// The kind of key.
@@ -115,7 +118,7 @@ impl PublicKey {
     /// The scheme with which `signature` over `message` verifies, if there is one.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Option<SignatureScheme> {
-        if UnparsedPublicKey::new(self.verification(), &self.raw).verify(message, signature).is_ok() {
+        if UnparsedPublicKey::new(verification(self.algorithm), &self.raw).verify(message, signature).is_ok() {
             return Some(match self.algorithm {
                 KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384 | KeyAlgorithm::EcdsaP521 => SignatureScheme::Ecdsa,
                 KeyAlgorithm::Rsa { .. } => SignatureScheme::RsaPkcs1Sha256,
@@ -138,16 +141,6 @@ impl PublicKey {
         holds.then_some(SignatureScheme::EcdsaSha256)
     }
 
-    fn verification(&self) -> &'static dyn VerificationAlgorithm {
-        match self.algorithm {
-            KeyAlgorithm::EcdsaP256 => &signature::ECDSA_P256_SHA256_ASN1,
-            KeyAlgorithm::EcdsaP384 => &signature::ECDSA_P384_SHA384_ASN1,
-            KeyAlgorithm::EcdsaP521 => &signature::ECDSA_P521_SHA512_ASN1,
-            KeyAlgorithm::Rsa { .. } => &signature::RSA_PKCS1_2048_8192_SHA256,
-            KeyAlgorithm::Ed25519 => &signature::ED25519,
-        }
-    }
-
     fn verify_prehashed(&self, message: &[u8], signature: &[u8]) -> bool {
         let (Ok(key), Ok(signature)) = (self.raw.as_slice().try_into(), EdSignature::from_slice(signature)) else {
             return false;
@@ -157,6 +150,26 @@ impl PublicKey {
     }
 }
 
+fn verification(algorithm: KeyAlgorithm) -> &'static dyn VerificationAlgorithm {
+    match algorithm {
+        KeyAlgorithm::EcdsaP256 => &signature::ECDSA_P256_SHA256_ASN1,
+        KeyAlgorithm::EcdsaP384 => &signature::ECDSA_P384_SHA384_ASN1,
+        KeyAlgorithm::EcdsaP521 => &signature::ECDSA_P521_SHA512_ASN1,
+        KeyAlgorithm::Rsa { .. } => &signature::RSA_PKCS1_2048_8192_SHA256,
+        KeyAlgorithm::Ed25519 => &signature::ED25519,
+    }
+}
+
+fn malformed(error: impl std::fmt::Display) -> InvalidKey {
+    InvalidKey::Malformed(error.to_string())
+}
+
+/// The algorithm of the RSA key in these bytes (PKCS#1, DER).
+fn rsa(der: &[u8]) -> Result<KeyAlgorithm, InvalidKey> {
+    let key = rsa::PublicKey::from_der(der).map_err(malformed)?;
+    rsa_algorithm(modulus_bits(key.modulus().big_endian_without_leading_zero()))
+}
+
 /// The algorithm of an EC key on the curve with this object identifier.
 pub(super) fn curve(oid: Option<ObjectIdentifier>) -> Result<KeyAlgorithm, InvalidKey> {
     match oid {
@@ -164,8 +177,13 @@ pub(super) fn curve(oid: Option<ObjectIdentifier>) -> Result<KeyAlgorithm, Inval
         Some(P384) => Ok(KeyAlgorithm::EcdsaP384),
         Some(P521) => Ok(KeyAlgorithm::EcdsaP521),
         Some(other) => Err(InvalidKey::UnsupportedAlgorithm { found: format!("an EC key on curve {other}") }),
-        None => Err(InvalidKey::UnsupportedAlgorithm { found: "an EC key without a named curve".to_owned() }),
+        None => Err(no_named_curve()),
     }
+}
+
+/// The error for an EC key whose curve is spelled out, or missing.
+pub(super) fn no_named_curve() -> InvalidKey {
+    InvalidKey::UnsupportedAlgorithm { found: "an EC key without a named curve".to_owned() }
 }
 
 /// The algorithm of an RSA key of this size, if it is one that is accepted.
