@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use model_transparency::hash::Options;
 use model_transparency::manifest::{Manifest, Parameters};
 use model_transparency::model::{Finding, IgnoreRules, LocalModel, ModelSource};
 
@@ -32,23 +33,41 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
-    let List { model, recorded } = list(&args.model, &args.signature, console)?;
-    let parameters = Parameters {
-        serialization: args.hashing.serialization(),
-        hash: args.hashing.hash.into(),
-        symlinks: args.model.symlinks(),
-        ignore_paths: recorded.entries().map(str::to_owned).collect(),
-    };
-    let length_bytes: u64 = model.files().iter().map(|file| file.length_bytes).sum();
-    let manifest =
-        console.hashing(global.jobs, || length_bytes, |options| Manifest::of(&model, parameters, options))?;
-    Ok(digest_answer(model.name(), &manifest, args.per_file))
+    let list = list(&args.model, &args.signature, console)?;
+    let manifest = list.hash(&args.model, &args.hashing, global, console)?;
+    Ok(digest_answer(list.model.name(), &manifest, args.per_file))
 }
 
 /// A model that can be signed, and what was left out of it.
 pub(crate) struct List {
     pub(crate) model: LocalModel,
-    pub(crate) recorded: IgnoreRules,
+    recorded: IgnoreRules,
+}
+
+impl List {
+    /// The length of all files in bytes.
+    pub(crate) fn length_bytes(&self) -> u64 {
+        self.model.files().iter().map(|file| file.length_bytes).sum()
+    }
+
+    /// Hashes every file.
+    pub(crate) fn hash(
+        &self,
+        model: &ModelArgs,
+        hashing: &HashingArgs,
+        global: &Global,
+        console: &Console,
+    ) -> Result<Manifest, Failure> {
+        let parameters = Parameters {
+            serialization: hashing.serialization(),
+            hash: hashing.hash.into(),
+            symlinks: model.symlinks(),
+            ignore_paths: self.recorded.entries().map(str::to_owned).collect(),
+        };
+        let total_bytes = self.length_bytes();
+        let work = |options: &Options<'_>| Manifest::of(&self.model, parameters, options);
+        Ok(console.hashing(global.jobs, || total_bytes, work)?)
+    }
 }
 
 /// Lists a model as a signer does: everything counts that is not left out, and anything else is an error.

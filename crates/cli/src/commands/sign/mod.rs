@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use model_transparency::hash::HashAlgorithm;
 use model_transparency::key::KeyAlgorithm;
-use model_transparency::manifest::{Manifest, Parameters, Serialization};
+use model_transparency::manifest::Serialization;
 use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
 use model_transparency::output::{Access, Existing};
 use model_transparency::sign::{Signer, sign_model};
 use model_transparency::trust::Trust;
 
-use super::digest::{List, list};
+use super::digest::list;
 use crate::args::{Global, HashingArgs, ModelArgs};
 use crate::failure::Failure;
 use crate::output::{Answer, Console, sign_answer};
@@ -83,19 +83,12 @@ pub(crate) fn sign(
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
-    let List { model, recorded } = list(&common.model, &common.signature, console)?;
-    warn(common, &model, signer, console);
-    let parameters = Parameters {
-        serialization: common.hashing.serialization(),
-        hash: common.hashing.hash.into(),
-        symlinks: common.model.symlinks(),
-        ignore_paths: recorded.entries().map(str::to_owned).collect(),
-    };
-    let length_bytes: u64 = model.files().iter().map(|file| file.length_bytes).sum();
-    let manifest =
-        console.hashing(global.jobs, || length_bytes, |options| Manifest::of(&model, parameters, options))?;
-    let name = model.name().to_owned();
-    drop(model);
+    let list = list(&common.model, &common.signature, console)?;
+    warn(common, &list.model, signer, console);
+    let manifest = list.hash(&common.model, &common.hashing, global, console)?;
+    let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());
+    // A model of many files takes much memory, and so does its bundle.
+    drop(list);
     let (bundle, statement) = sign_model(&name, manifest, signer)?;
     let json = bundle.to_json();
     drop(bundle);
