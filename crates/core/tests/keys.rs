@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use forge::{KEY, Refusal, bundle_by, new_key, read_by, refused, skipped, statement};
 use model_transparency::key::{
-    GenerateError, InvalidKey, KeyAlgorithm, PrivateKey, PrivateKeyPem, PublicKey, generate,
+    GenerateError, InvalidKey, KeyAlgorithm, PrivateKey, PrivateKeyPem, PublicKey, SigningKey as _, generate,
 };
 use model_transparency::verify::SignatureError;
 use pem::Pem;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use forge::{KEY, Refusal, new_key, read, refused, resource, signed, statement, statement_of, write_model};
 use model_transparency::envelope::{Bundle, Material};
 use model_transparency::hash::{HashAlgorithm, Options, ReadError};
-use model_transparency::key::KeyAlgorithm;
+use model_transparency::key::{KeyAlgorithm, SigningKey as _};
 use model_transparency::manifest::{HashModelError, Manifest, Parameters, Serialization};
 use model_transparency::model::{IgnoreRules, LocalModel, ModelError, ModelSource, SymlinkPolicy, Unlisted, WalkRules};
 use model_transparency::sign::{KeySigner, SignError, Signed, Signer, sign_model};
@@ -217,7 +217,7 @@ fn every_hash_and_serialization_verifies_and_notices_a_changed_byte() {
                 let parameters = Parameters { hash, serialization, ..Parameters::new(SymlinkPolicy::Deny) };
                 let manifest = Manifest::of(&listed, parameters, &options).expect("hashed");
                 assert_eq!(done.swap(0, Ordering::Relaxed), length_bytes as u64);
-                let (bundle, _) = sign_model(listed.name(), manifest, &KeySigner::new(&KEY)).expect("signed");
+                let (bundle, _) = sign_model(listed.name(), manifest, &KeySigner::new(&*KEY)).expect("signed");
                 let verdict = verify_while(&bundle.to_json(), &root, options, || {}).expect("verifies");
                 let sharded = usize::from(serialization != Serialization::Files);
                 assert_eq!((verdict.files, verdict.empty_unlisted), (LENGTHS.len() - sharded, sharded));
@@ -319,6 +319,6 @@ fn a_signature_that_does_not_hold_is_not_handed_out() {
     assert!(matches!(error, SignError::DoesNotVerify(SignatureError::Method { .. })), "{error:?}");
     let error = sign(|_| Ok(Vec::new()), own()).expect_err("no signature");
     assert!(matches!(error, SignError::Unusable(_)), "{error:?}");
-    let error = sign(|_| Err(model_transparency::key::SigningFailed.into()), own()).expect_err("fails");
+    let error = sign(|_| Err(model_transparency::key::SigningFailed::new("no key").into()), own()).expect_err("fails");
     assert!(matches!(error, SignError::Key(_)), "{error:?}");
 }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use forge::{Expected, KEY, Refusal, bundle_by, new_key, refused, skipped};
 use model_transparency::envelope::{Bundle, FormatVersion, InvalidBundle, InvalidJson, InvalidStatement, Statement};
 use model_transparency::hash::Options;
-use model_transparency::key::{KeyAlgorithm, PublicKey, SignatureScheme};
+use model_transparency::key::{KeyAlgorithm, PublicKey, SignatureScheme, SigningKey as _};
 use model_transparency::manifest::{Changed, InvalidManifest};
 use model_transparency::model::{IgnoreRules, LocalModel, SymlinkPolicy, Unlisted};
 use model_transparency::trust::Trust;

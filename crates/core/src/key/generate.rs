@@ -8,7 +8,7 @@ use pkcs8::PrivateKeyInfoRef;
 use pkcs8::pkcs5::pbes2;
 use zeroize::Zeroizing;
 
-use super::{KeyAlgorithm, PrivateKeyPem, PublicKey};
+use super::{KeyAlgorithm, PrivateKeyPem, PublicKey, SigningKey as _};
 
 /// PBKDF2-HMAC-SHA-256 iterations for a new encrypted key.
 const PBKDF2_ITERATIONS: u32 = 600_000;

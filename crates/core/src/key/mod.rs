@@ -6,10 +6,13 @@ mod legacy_pem;
 mod pem_file;
 mod private;
 mod public;
+mod signing;
 
 pub use generate::{GenerateError, generate};
-pub use private::{PrivateKey, PrivateKeyPem, SigningFailed};
+pub(crate) use pem_file::blocks as pem_blocks;
+pub use private::{PrivateKey, PrivateKeyPem};
 pub use public::{PublicKey, SignatureScheme};
+pub use signing::{SigningFailed, SigningKey};
 
 /// A kind of key, and with it the signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,13 @@ use super::InvalidKey;
 /// The largest key file that is read. An encrypted RSA 4096 key takes 4 KB.
 pub(super) const MAX_KEY_BYTES: usize = 1 << 20;
 
+/// Every PEM block of a key file.
+pub(super) fn key_blocks(text: &[u8]) -> Result<Vec<Pem>, InvalidKey> {
+    if text.len() > MAX_KEY_BYTES { Err(InvalidKey::TooLarge) } else { blocks(text) }
+}
+
 /// Every PEM block in `text`, whatever stands between them.
-pub(super) fn blocks(text: &[u8]) -> Result<Vec<Pem>, InvalidKey> {
-    if text.len() > MAX_KEY_BYTES {
-        return Err(InvalidKey::TooLarge);
-    }
+pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Pem>, InvalidKey> {
     let blocks = pem::parse_many(text).map_err(InvalidKey::Pem)?;
     // The library passes over a block that was cut short.
     let begun = text.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"-----BEGIN ")).count();

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 use super::public::{
     EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, curve, modulus_bits, no_named_curve, rsa_algorithm, unsupported,
 };
-use super::{InvalidKey, KeyAlgorithm, PublicKey, encrypted, legacy_pem, pem_file};
+use super::{InvalidKey, KeyAlgorithm, PublicKey, SigningFailed, SigningKey, encrypted, legacy_pem, pem_file};
 
 /// A private key as its file has it, perhaps still encrypted.
 pub struct PrivateKeyPem(Pem);
@@ -26,7 +26,7 @@ impl PrivateKeyPem {
         let is_private = |block: &Pem| {
             matches!(block.tag(), "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" | "EC PRIVATE KEY" | "RSA PRIVATE KEY")
         };
-        pem_file::only(pem_file::blocks(text)?, "private key", is_private).map(Self)
+        pem_file::only(pem_file::key_blocks(text)?, "private key", is_private).map(Self)
     }
 
     /// Whether a password is needed.
@@ -75,19 +75,14 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
-impl PrivateKey {
-    /// The public key that belongs to it.
-    #[must_use]
-    pub fn public_key(&self) -> &PublicKey {
+impl SigningKey for PrivateKey {
+    fn public_key(&self) -> &PublicKey {
         &self.public
     }
 
-    /// Signs `message`.
-    ///
-    /// # Errors
-    /// [`SigningFailed`] if the library refuses; with a key that was read, it has no reason to.
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
-        let failed = |_| SigningFailed;
+    /// The library refuses only if the operating system has no randomness.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        let failed = |_| SigningFailed::new("the cryptographic library failed to sign");
         let random = SystemRandom::new();
         match &self.pair {
             Pair::Ecdsa(pair) => {
@@ -108,11 +103,6 @@ impl std::fmt::Debug for PrivateKey {
         f.debug_struct("PrivateKey").field("public", &self.public).finish_non_exhaustive()
     }
 }
-
-/// The cryptographic library refused to sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the cryptographic library failed to sign")]
-pub struct SigningFailed;
 
 fn malformed(error: impl std::fmt::Display) -> InvalidKey {
     InvalidKey::Malformed(error.to_string())

@@ -54,7 +54,7 @@ impl PublicKey {
     /// [`InvalidKey`]: what was expected and what was found.
     pub fn from_pem(text: &[u8]) -> Result<Self, InvalidKey> {
         let is_public = |block: &Pem| matches!(block.tag(), "PUBLIC KEY" | PKCS1);
-        let block = pem_file::only(pem_file::blocks(text)?, "public key", is_public)?;
+        let block = pem_file::only(pem_file::key_blocks(text)?, "public key", is_public)?;
         if block.tag() == PKCS1 {
             Self::from_raw(rsa(block.contents())?, block.contents())
         } else {

@@ -1,19 +1,19 @@
-//! The `key` method: a private key in a file.
+//! The `key` method: a private key, in a file or a device.
 
 use super::{SignError, Signed, Signer};
 use crate::envelope::Material;
-use crate::key::PrivateKey;
+use crate::key::SigningKey;
 use crate::trust::Trust;
 
 /// Signs with a private key (OMS §4.1, method `key`).
 pub struct KeySigner<'a> {
-    key: &'a PrivateKey,
+    key: &'a dyn SigningKey,
 }
 
 impl<'a> KeySigner<'a> {
     /// A signer with this key.
     #[must_use]
-    pub fn new(key: &'a PrivateKey) -> Self {
+    pub fn new(key: &'a dyn SigningKey) -> Self {
         Self { key }
     }
 }

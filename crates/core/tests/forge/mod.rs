@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model_transparency::envelope::{Bundle, InvalidBundle, InvalidStatement, Statement};
 use model_transparency::hash::{HashAlgorithm, Options};
-use model_transparency::key::{KeyAlgorithm, PrivateKey, PrivateKeyPem, generate};
+use model_transparency::key::{KeyAlgorithm, PrivateKey, PrivateKeyPem, SigningKey as _, generate};
 use model_transparency::model::{IgnoreRules, LocalModel, Unlisted};
 use model_transparency::trust::Trust;
 use model_transparency::verify::{

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use model_transparency::envelope::{Bundle, InvalidBundle, InvalidJson, MAX_BUNDLE_BYTES, Material, ReadBundleError};
-use model_transparency::key::KeyAlgorithm;
+use model_transparency::key::{KeyAlgorithm, SigningKey as _};
 use model_transparency::trust::Trust;
 use model_transparency::verify::{SignatureError, check_signature};
 use serde_json::{Value, json};

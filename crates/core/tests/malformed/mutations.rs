@@ -1,6 +1,7 @@
 //! Damage of any kind neither panics nor verifies.
 
 use model_transparency::envelope::{Bundle, Statement};
+use model_transparency::key::SigningKey as _;
 use model_transparency::trust::Trust;
 use model_transparency::verify::check_signature;
 use proptest::prelude::*;

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair};
 use model_transparency::envelope::{FormatVersion, InvalidJson, InvalidStatement};
 use model_transparency::hash::{HashAlgorithm, InvalidDigest, Options};
-use model_transparency::key::{KeyAlgorithm, PrivateKeyPem, PublicKey, SignatureScheme, generate};
+use model_transparency::key::{KeyAlgorithm, PrivateKeyPem, PublicKey, SignatureScheme, SigningKey as _, generate};
 use model_transparency::manifest::{InvalidManifest, Parameters};
 use model_transparency::model::{IgnoreRules, InvalidPath, LocalModel, SymlinkPolicy, Unlisted};
 use model_transparency::trust::Trust;
