@@ -10,6 +10,7 @@
 //! | sign | [`sign::sign_model`] with a [`sign::Signer`] |
 //! | verify | [`verify::check_signature`], then [`verify::Verified::statement`], then [`verify::compare`] |
 
+pub mod certificate;
 mod compat;
 pub mod envelope;
 pub mod key;

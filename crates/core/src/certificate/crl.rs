@@ -1,0 +1,247 @@
+//! Revocation lists (RFC 5280 §5, §6.3).
+
+use pkix_path::names_match;
+use x509_cert::crl::{CertificateList, RevokedCert};
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::CrlReason;
+
+use super::path::verify;
+use super::{Certificate, UnixTime, UsageError, ValidPath};
+
+/// The largest revocation list that is read, in bytes.
+const MAX_CRL_BYTES: usize = 64 << 20;
+
+const DELTA_INDICATOR: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.27");
+const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
+const CERTIFICATE_ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.29");
+const REASON: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
+const INVALIDITY_DATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.24");
+
+/// A complete revocation list of one issuer.
+#[derive(Clone)]
+pub struct RevocationList {
+    parsed: CertificateList,
+}
+
+impl RevocationList {
+    /// Reads a revocation list in PEM or DER.
+    ///
+    /// # Errors
+    /// [`InvalidCrl`]: what is wrong.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidCrl> {
+        if bytes.len() > MAX_CRL_BYTES {
+            return Err(InvalidCrl::TooLarge);
+        }
+        if !bytes.starts_with(&[0x30]) {
+            let block = pem::parse(bytes).map_err(|error| InvalidCrl::Malformed(error.to_string()))?;
+            if block.tag() != "X509 CRL" {
+                return Err(InvalidCrl::WrongKind { found: block.tag().to_owned() });
+            }
+            return Self::from_der(block.contents());
+        }
+        Self::from_der(bytes)
+    }
+
+    fn from_der(der: &[u8]) -> Result<Self, InvalidCrl> {
+        let parsed = CertificateList::from_der(der).map_err(|error| InvalidCrl::Malformed(error.to_string()))?;
+        // What is signed is what was read: no second encoding of the same values.
+        if parsed.to_der().ok().as_deref() != Some(der) || parsed.signature_algorithm != parsed.tbs_cert_list.signature
+        {
+            return Err(InvalidCrl::Malformed("it is not encoded in DER".to_owned()));
+        }
+        for extension in parsed.tbs_cert_list.crl_extensions.iter().flatten() {
+            // Both narrow the list; `critical` or not, it is then not the list of everything.
+            let partial = matches!(extension.extn_id, DELTA_INDICATOR | ISSUING_DISTRIBUTION_POINT);
+            if partial || extension.critical {
+                return Err(unsupported(extension));
+            }
+        }
+        for entry in parsed.tbs_cert_list.revoked_certificates.iter().flatten() {
+            for extension in entry.crl_entry_extensions.iter().flatten() {
+                let understood = matches!(extension.extn_id, REASON | INVALIDITY_DATE);
+                if extension.extn_id == CERTIFICATE_ISSUER || (extension.critical && !understood) {
+                    return Err(unsupported(extension));
+                }
+            }
+        }
+        Ok(Self { parsed })
+    }
+
+    /// The issuer's name (RFC 4514).
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.parsed.tbs_cert_list.issuer.to_string()
+    }
+
+    /// When it was issued.
+    #[must_use]
+    pub fn this_update(&self) -> UnixTime {
+        UnixTime::of(self.parsed.tbs_cert_list.this_update)
+    }
+
+    fn is_of(&self, certificate: &Certificate) -> bool {
+        names_match(&self.parsed.tbs_cert_list.issuer, &certificate.parsed.tbs_certificate.issuer)
+    }
+
+    /// Checks that the list is `issuer`'s and not stale.
+    fn require_current(&self, issuer: &Certificate, now: UnixTime) -> Result<(), RevocationError> {
+        let list = &self.parsed;
+        let tbs = list.tbs_cert_list.to_der();
+        let holds = tbs.is_ok_and(|tbs| verify(issuer, &list.signature_algorithm, &tbs, list.signature.raw_bytes()));
+        if !holds {
+            return Err(RevocationError::Signature { issuer: self.issuer() });
+        }
+        let usage = issuer.check_signs_crls();
+        usage.map_err(|error| RevocationError::Issuer { issuer: issuer.subject(), error })?;
+        let (this_update, next_update) = (self.this_update(), list.tbs_cert_list.next_update.map(UnixTime::of));
+        if now < this_update || next_update.is_none_or(|next| now > next) {
+            return Err(RevocationError::Stale { issuer: self.issuer(), this_update, next_update, now });
+        }
+        Ok(())
+    }
+
+    fn entry(&self, certificate: &Certificate) -> Option<&RevokedCert> {
+        let serial = &certificate.parsed.tbs_certificate.serial_number;
+        self.parsed.tbs_cert_list.revoked_certificates.iter().flatten().find(|entry| entry.serial_number == *serial)
+    }
+}
+
+impl std::fmt::Debug for RevocationList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RevocationList({}, {})", self.issuer(), self.this_update())
+    }
+}
+
+fn unsupported(extension: &Extension) -> InvalidCrl {
+    InvalidCrl::Extension { oid: extension.extn_id.to_string() }
+}
+
+/// What is known of the revocation of a path's certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revocation {
+    /// Subjects of certificates that a list covers and does not revoke, and when the list was issued.
+    pub checked: Vec<(String, UnixTime)>,
+    /// Subjects of certificates that no list covers.
+    pub unchecked: Vec<String>,
+}
+
+impl Revocation {
+    /// Looks every certificate of `path` up in `lists`. Without lists, all are unchecked.
+    ///
+    /// A certificate that is revoked is refused whenever it was revoked: a list does not say since when the key was in
+    /// other hands.
+    ///
+    /// # Errors
+    /// [`RevocationError`] if a certificate is revoked, a list of its issuer can't be relied on, or there are lists and
+    /// none is for the leaf.
+    pub fn check(path: &ValidPath, lists: &[RevocationList], now: UnixTime) -> Result<Self, RevocationError> {
+        let mut revocation = Self::default();
+        let certificates = path.certificates();
+        for (index, certificate) in certificates.iter().enumerate() {
+            let issuer = certificates.get(index + 1).unwrap_or(path.anchor());
+            let mut newest = None;
+            for list in lists.iter().filter(|list| list.is_of(certificate)) {
+                list.require_current(issuer, now)?;
+                if let Some(entry) = list.entry(certificate) {
+                    return Err(revoked(certificate, entry));
+                }
+                newest = newest.max(Some(list.this_update()));
+            }
+            match newest {
+                Some(time) => revocation.checked.push((certificate.subject(), time)),
+                None if index == 0 && !lists.is_empty() => {
+                    return Err(RevocationError::NotCovered { issuer: certificate.issuer() });
+                }
+                None => revocation.unchecked.push(certificate.subject()),
+            }
+        }
+        Ok(revocation)
+    }
+}
+
+fn revoked(certificate: &Certificate, entry: &RevokedCert) -> RevocationError {
+    let mut extensions = entry.crl_entry_extensions.iter().flatten();
+    let reason = extensions.find(|extension| extension.extn_id == REASON);
+    let reason = reason.and_then(|extension| CrlReason::from_der(extension.extn_value.as_bytes()).ok());
+    RevocationError::Revoked {
+        subject: certificate.subject(),
+        serial_number: certificate.serial_number(),
+        since: UnixTime::of(entry.revocation_date),
+        reason: reason.map_or_else(|| "no reason given".to_owned(), |reason| format!("{reason:?}")),
+    }
+}
+
+/// Why bytes are not a revocation list that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCrl {
+    /// It is larger than any that is read.
+    #[error("expected a revocation list of at most {MAX_CRL_BYTES} bytes")]
+    TooLarge,
+    /// It is PEM of something else.
+    #[error("expected a PEM block `X509 CRL`, found `{found}`")]
+    WrongKind {
+        /// The label.
+        found: String,
+    },
+    /// The bytes are not a revocation list.
+    #[error("the revocation list is broken: {0}")]
+    Malformed(String),
+    /// It is one of a kind that is not supported: partial, indirect, or with a critical extension.
+    #[error("the revocation list has the extension {oid}, with which it can't be relied on here")]
+    Extension {
+        /// The extension.
+        oid: String,
+    },
+}
+
+/// Why a path is refused for what its issuers publish.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RevocationError {
+    /// A certificate is revoked.
+    #[error("the certificate of `{subject}` (serial {serial_number}) was revoked on {since}: {reason}")]
+    Revoked {
+        /// Whose certificate.
+        subject: String,
+        /// Its serial number in hex.
+        serial_number: String,
+        /// The date in the list.
+        since: UnixTime,
+        /// The reason in the list.
+        reason: String,
+    },
+    /// The list is not signed by the issuer in the path.
+    #[error("the revocation list of `{issuer}` is not signed by that issuer")]
+    Signature {
+        /// The issuer that the list names.
+        issuer: String,
+    },
+    /// The issuer may not sign lists.
+    #[error("the revocation list of `{issuer}` can't be relied on: {error}")]
+    Issuer {
+        /// The issuer.
+        issuer: String,
+        /// What its certificate does not allow.
+        error: UsageError,
+    },
+    /// The list is too old, or from the future.
+    #[error("the revocation list of `{issuer}` is of {this_update}, with the next one {}, and it is {now}",
+        next_update.map_or_else(|| "not announced".to_owned(), |next| format!("at {next}")))]
+    Stale {
+        /// The issuer.
+        issuer: String,
+        /// When it was issued.
+        this_update: UnixTime,
+        /// When the next one is due.
+        next_update: Option<UnixTime>,
+        /// The time in question.
+        now: UnixTime,
+    },
+    /// Lists were given, and none is of the leaf's issuer.
+    #[error("none of the revocation lists is of `{issuer}`, who issued the signing certificate")]
+    NotCovered {
+        /// The leaf's issuer.
+        issuer: String,
+    },
+}

@@ -1,0 +1,228 @@
+//! X.509 certificates (RFC 5280): reading them, and what they say.
+//!
+//! Nothing here decides whom to trust: [`path`](self) builds and validates a path to the anchors that the caller gives,
+//! at the time that the caller gives.
+
+mod crl;
+mod identity;
+mod path;
+mod signature;
+mod usage;
+
+use std::fmt;
+
+use model_hash::HashAlgorithm;
+use pem::Pem;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{Decode, DecodeOwned, Encode};
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::time::Time;
+
+use crate::key::{InvalidKey, PublicKey};
+
+pub use crl::{InvalidCrl, Revocation, RevocationError, RevocationList};
+pub use identity::{IdentityRule, InvalidIdentityRule};
+pub use path::{MAX_INTERMEDIATES, PathError, ValidPath, validate};
+pub use usage::UsageError;
+
+/// The largest certificate that is read, in bytes.
+pub const MAX_CERTIFICATE_BYTES: usize = 64 << 10;
+/// The largest file of certificates that is read, in bytes: room for a public CA store.
+pub const MAX_CERTIFICATE_FILE_BYTES: usize = 4 << 20;
+
+/// Seconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnixTime(pub u64);
+
+impl fmt::Display for UnixTime {
+    /// RFC 3339 in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match x509_cert::der::DateTime::from_unix_duration(std::time::Duration::from_secs(self.0)) {
+            Ok(time) => time.fmt(f),
+            Err(_) => write!(f, "{} s after 1970", self.0),
+        }
+    }
+}
+
+impl UnixTime {
+    fn of(time: Time) -> Self {
+        Self(time.to_unix_duration().as_secs())
+    }
+}
+
+/// A certificate, its bytes and what they say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+    parsed: x509_cert::Certificate,
+}
+
+impl Certificate {
+    /// Reads a certificate in DER.
+    ///
+    /// # Errors
+    /// [`InvalidCertificate`]: what is wrong.
+    pub fn from_der(der: &[u8]) -> Result<Self, InvalidCertificate> {
+        if der.len() > MAX_CERTIFICATE_BYTES {
+            return Err(InvalidCertificate::TooLarge { found: der.len() });
+        }
+        let parsed = x509_cert::Certificate::from_der(der).map_err(|e| InvalidCertificate::Malformed(e.to_string()))?;
+        // What is signed is what was read: no second encoding of the same values.
+        if parsed.to_der().ok().as_deref() != Some(der) {
+            return Err(InvalidCertificate::Malformed("it is not encoded in DER".to_owned()));
+        }
+        let mut seen = Vec::new();
+        for extension in parsed.tbs_certificate.extensions.iter().flatten() {
+            if seen.contains(&extension.extn_id) {
+                return Err(InvalidCertificate::DuplicateExtension { oid: extension.extn_id.to_string() });
+            }
+            seen.push(extension.extn_id);
+        }
+        Ok(Self { der: der.to_vec(), parsed })
+    }
+
+    /// Reads every certificate of a PEM file, in their order. Other blocks are passed over.
+    ///
+    /// # Errors
+    /// [`InvalidCertificate`]: what is wrong with the file, or with which certificate.
+    pub fn from_pem_file(text: &[u8]) -> Result<Vec<Self>, InvalidCertificate> {
+        if text.len() > MAX_CERTIFICATE_FILE_BYTES {
+            return Err(InvalidCertificate::FileTooLarge);
+        }
+        let blocks = crate::key::pem_blocks(text).map_err(InvalidCertificate::Pem)?;
+        let certificates: Vec<&Pem> =
+            blocks.iter().filter(|block| matches!(block.tag(), "CERTIFICATE" | "X509 CERTIFICATE")).collect();
+        if certificates.is_empty() {
+            let found = blocks.first().map_or_else(String::new, |block| block.tag().to_owned());
+            return Err(InvalidCertificate::NoCertificate { found });
+        }
+        certificates.into_iter().map(|block| Self::from_der(block.contents())).collect()
+    }
+
+    /// The certificate's bytes, DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The subject's name (RFC 4514).
+    #[must_use]
+    pub fn subject(&self) -> String {
+        self.parsed.tbs_certificate.subject.to_string()
+    }
+
+    /// The issuer's name (RFC 4514).
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.parsed.tbs_certificate.issuer.to_string()
+    }
+
+    /// The serial number in hex.
+    #[must_use]
+    pub fn serial_number(&self) -> String {
+        base16ct::lower::encode_string(self.parsed.tbs_certificate.serial_number.as_bytes())
+    }
+
+    /// The SHA-256 of the certificate in hex.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        HashAlgorithm::Sha256.digest(&self.der).to_hex()
+    }
+
+    /// The first moment at which it is valid.
+    #[must_use]
+    pub fn not_before(&self) -> UnixTime {
+        UnixTime::of(self.parsed.tbs_certificate.validity.not_before)
+    }
+
+    /// The last second in which it is valid.
+    #[must_use]
+    pub fn not_after(&self) -> UnixTime {
+        UnixTime::of(self.parsed.tbs_certificate.validity.not_after)
+    }
+
+    /// The key that it certifies.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] if it is not one that signatures over models are made with.
+    pub fn public_key(&self) -> Result<PublicKey, InvalidKey> {
+        let spki = self.parsed.tbs_certificate.subject_public_key_info.to_der();
+        PublicKey::from_spki(&spki.map_err(|error| InvalidKey::Malformed(error.to_string()))?)
+    }
+
+    /// Whether subject and issuer are the same name.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        let certificate = &self.parsed.tbs_certificate;
+        !certificate.subject.0.is_empty() && pkix_path::names_match(&certificate.subject, &certificate.issuer)
+    }
+
+    /// The alternative names of the subject: e-mail addresses, DNS names, URIs and IP addresses. One that can't be read
+    /// leaves none.
+    #[must_use]
+    pub fn alternative_names(&self) -> Vec<String> {
+        let Ok(Some(names)) = self.extension::<SubjectAltName>(SUBJECT_ALT_NAME) else { return Vec::new() };
+        names.0.iter().filter_map(text_of).collect()
+    }
+
+    fn extension<T: DecodeOwned>(&self, oid: ObjectIdentifier) -> Result<Option<T>, x509_cert::der::Error> {
+        let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
+        let found = extensions.into_iter().find(|extension| extension.extn_id == oid);
+        found.map(|extension| T::from_der(extension.extn_value.as_bytes())).transpose()
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({}, sha256:{})", self.subject(), self.fingerprint())
+    }
+}
+
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+
+fn text_of(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::Rfc822Name(text) | GeneralName::DnsName(text) | GeneralName::UniformResourceIdentifier(text) => {
+            Some(text.as_str().to_owned())
+        }
+        GeneralName::IpAddress(bytes) => match bytes.as_bytes().len() {
+            4 => <[u8; 4]>::try_from(bytes.as_bytes()).ok().map(|ip| std::net::Ipv4Addr::from(ip).to_string()),
+            16 => <[u8; 16]>::try_from(bytes.as_bytes()).ok().map(|ip| std::net::Ipv6Addr::from(ip).to_string()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Why bytes are not a certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidCertificate {
+    /// The file is larger than any that is read.
+    #[error("expected at most {MAX_CERTIFICATE_FILE_BYTES} bytes of certificates")]
+    FileTooLarge,
+    /// The file is not PEM.
+    #[error(transparent)]
+    Pem(InvalidKey),
+    /// The file has no certificate in it.
+    #[error("expected a certificate, found a PEM block `{found}`")]
+    NoCertificate {
+        /// The label of the first block.
+        found: String,
+    },
+    /// The certificate is larger than any that is read.
+    #[error("expected a certificate of at most {MAX_CERTIFICATE_BYTES} bytes, found {found}")]
+    TooLarge {
+        /// Its length in bytes.
+        found: usize,
+    },
+    /// The bytes are not a certificate.
+    #[error("the certificate is broken: {0}")]
+    Malformed(String),
+    /// An extension stands twice (RFC 5280 §4.2).
+    #[error("the certificate has the extension {oid} twice")]
+    DuplicateExtension {
+        /// The extension.
+        oid: String,
+    },
+}
