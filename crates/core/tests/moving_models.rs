@@ -217,7 +217,7 @@ fn every_hash_and_serialization_verifies_and_notices_a_changed_byte() {
                 let parameters = Parameters { hash, serialization, ..Parameters::new(SymlinkPolicy::Deny) };
                 let manifest = Manifest::of(&listed, parameters, &options).expect("hashed");
                 assert_eq!(done.swap(0, Ordering::Relaxed), length_bytes as u64);
-                let (bundle, _) = sign_model(listed.name(), manifest, &KeySigner::new(&*KEY)).expect("signed");
+                let (bundle, _) = sign_model(listed.name(), manifest, &KeySigner::new(&*KEY), None).expect("signed");
                 let verdict = verify_while(&bundle.to_json(), &root, options, || {}).expect("verifies");
                 let sharded = usize::from(serialization != Serialization::Files);
                 assert_eq!((verdict.files, verdict.empty_unlisted), (LENGTHS.len() - sharded, sharded));
@@ -294,7 +294,7 @@ impl Signer for Forger {
     }
 
     fn trust(&self) -> Trust<'_> {
-        Trust::Key(KEY.public_key())
+        Trust::key(KEY.public_key())
     }
 }
 
@@ -304,11 +304,11 @@ fn a_signature_that_does_not_hold_is_not_handed_out() {
     let (ignore, nothing) = (IgnoreRules::defaults(), HashSet::new());
     let listed = open_to_sign(&root, &ignore, &nothing).expect("listed");
     let manifest = Manifest::of(&listed, Parameters::new(SymlinkPolicy::Deny), &Options::default()).expect("hashed");
-    let sign = |signature, material| sign_model("model", manifest.clone(), &Forger { signature, material });
+    let sign = |signature, material| sign_model("model", manifest.clone(), &Forger { signature, material }, None);
     let own = || Material::PublicKey { hint: Some(KEY.public_key().hint()) };
 
     let (bundle, _) = sign(|message| Ok(KEY.sign(message)?), own()).expect("sound");
-    check_signature(&Bundle::parse(&bundle.to_json()).expect("sound"), Trust::Key(KEY.public_key())).expect("holds");
+    check_signature(&Bundle::parse(&bundle.to_json()).expect("sound"), Trust::key(KEY.public_key())).expect("holds");
 
     let error = sign(|_| Ok(KEY.sign(b"something else")?), own()).expect_err("another message");
     assert!(matches!(error, SignError::DoesNotVerify(SignatureError::DoesNotVerify { .. })), "{error:?}");

@@ -10,17 +10,21 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use forge::{Expected, KEY, Refusal, bundle_by, new_key, refused, skipped};
+use forge::{Expected, KEY, Refusal, bundle_by, new_key, refused, vectors};
+use model_transparency::certificate::{Certificate, PathError, UnixTime};
 use model_transparency::envelope::{Bundle, FormatVersion, InvalidBundle, InvalidJson, InvalidStatement, Statement};
 use model_transparency::hash::Options;
 use model_transparency::key::{KeyAlgorithm, PublicKey, SignatureScheme, SigningKey as _};
 use model_transparency::manifest::{Changed, InvalidManifest};
 use model_transparency::model::{IgnoreRules, LocalModel, SymlinkPolicy, Unlisted};
-use model_transparency::trust::Trust;
+use model_transparency::trust::{Anchors, CertificateTrust, Trust};
 use model_transparency::verify::{CompareError, CompareOptions, SignatureError, Verdict, check_signature, compare};
 use serde_json::{Value, json};
 
-/// The cases of the `key` method and what each must give; `None` where it verifies.
+/// When the certificate cases are verified: 2026-11-25.
+const NOW: UnixTime = UnixTime(1_795_564_800);
+
+/// The cases of the `key` and `certificate` methods and what each must give; `None` where it verifies.
 const CASES: &[(&str, Option<Expected>)] = &[
     ("positive/key-multi-file", None),
     ("positive/key-simple", None),
@@ -32,6 +36,27 @@ const CASES: &[(&str, Option<Expected>)] = &[
     ("historical/historical-v1.0.0-elliptic-key", None),
     ("historical/historical-v1.0.1-elliptic-key", None),
     ("historical/historical-v1.1.0-elliptic-key", None),
+    ("positive/certificate-simple", None),
+    ("positive/certificate-simple-go", None),
+    ("historical/historical-v0.2.0-certificate", None),
+    ("historical/historical-v0.3.1-certificate", None),
+    ("historical/historical-v1.0.0-certificate", None),
+    ("historical/historical-v1.0.1-certificate", None),
+    ("historical/historical-v1.1.0-certificate", None),
+    (
+        "negative/certificate-expired_fail",
+        Some(refused!(Refusal::Signature(SignatureError::Path(PathError::OutOfValidity { not_after, time: NOW, .. }))
+            if not_after.to_string() == "2020-01-02T00:00:00Z")),
+    ),
+    (
+        "negative/certificate-simple-wrong-ca_fail",
+        Some(refused!(Refusal::Signature(SignatureError::Path(PathError::NoPath { issuer }))
+            if issuer == "CN=root-ca")),
+    ),
+    (
+        "negative/key-verify-as-certificate_fail",
+        Some(refused!(Refusal::Signature(SignatureError::Method { expected: "certificate", found: "key" }))),
+    ),
     (
         "negative/key-simple-corrupted-bundle_fail",
         Some(refused!(Refusal::Bundle(InvalidBundle::Json(InvalidJson::Syntax(_))))),
@@ -126,13 +151,13 @@ const RESIGNED: &[(&str, Expected)] = &[
 ];
 
 #[test]
-fn every_key_case_gives_its_verdict() {
-    let Some(oms) = oms("every_key_case_gives_its_verdict") else { return };
+fn every_key_and_certificate_case_gives_its_verdict() {
+    let Some(oms) = oms("every_key_and_certificate_case_gives_its_verdict") else { return };
     let mut left: BTreeSet<&str> = CASES.iter().map(|(name, _)| *name).collect();
     for case in cases(&oms) {
         let Some((_, expected)) = CASES.iter().find(|(name, _)| *name == case.name) else {
             assert!(
-                case.method() != "key" && !case.name.contains("malformed"),
+                case.method() == "sigstore" && !case.name.contains("malformed"),
                 "{} is not in the table: say what it must give",
                 case.name
             );
@@ -162,7 +187,7 @@ fn a_key_does_not_verify_what_another_method_signed() {
     let mut seen = 0;
     for case in cases(&oms).into_iter().filter(|case| case.method() != "key") {
         let bundle = Bundle::parse(&case.bundle()).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-        let outcome = check_signature(&bundle, Trust::Key(KEY.public_key())).expect_err(&case.name);
+        let outcome = check_signature(&bundle, Trust::key(KEY.public_key())).expect_err(&case.name);
         let expected = match case.name.as_str() {
             // Signed with a key, and meant to be verified as a certificate.
             "negative/key-verify-as-certificate_fail" => "key",
@@ -172,9 +197,7 @@ fn a_key_does_not_verify_what_another_method_signed() {
         match outcome {
             SignatureError::Method { expected: "key", found } => assert_eq!(found, expected, "{}", case.name),
             SignatureError::OtherKey { .. } => assert_eq!(expected, "key", "{}", case.name),
-            SignatureError::DoesNotVerify { .. } | SignatureError::Method { .. } => {
-                panic!("{}: {outcome}", case.name)
-            }
+            _ => panic!("{}: {outcome}", case.name),
         }
         seen += 1;
     }
@@ -234,7 +257,7 @@ fn the_valid_examples_of_the_specification_are_read() {
     }
     let key = public_key(&oms, "keys/certificate/signing-key-pub.pem");
     let bundle = example(&oms, "valid", "key").expect("read above");
-    check_signature(&bundle, Trust::Key(&key)).expect("signed with the key of the cases");
+    check_signature(&bundle, Trust::key(&key)).expect("signed with the key of the cases");
     assert_only_known(&oms, "valid", &["key", "certificate", "sigstore"]);
 }
 
@@ -252,7 +275,7 @@ fn the_invalid_examples_of_the_specification_are_refused() {
     // `missing-tlog-entries` breaks a rule of the sigstore method alone, which its verification has to enforce; until
     // then no trust there is accepts it.
     let bundle = example(&oms, "invalid", "missing-tlog-entries").expect("readable");
-    let refusal = check_signature(&bundle, Trust::Key(KEY.public_key())).expect_err("not of the key method");
+    let refusal = check_signature(&bundle, Trust::key(KEY.public_key())).expect_err("not of the key method");
     assert_eq!(refusal, SignatureError::Method { expected: "key", found: "sigstore" });
     assert_only_known(
         &oms,
@@ -266,15 +289,8 @@ fn the_invalid_examples_of_the_specification_are_refused() {
     assert_only_known(&oms, "invalid-payload", &["wrong-predicate"]);
 }
 
-/// The folder `oms` of the vectors; without it, says that `test` proves nothing.
 fn oms(test: &str) -> Option<PathBuf> {
-    let Some(vectors) = std::env::var_os("MODEL_SIGNING_VECTORS") else {
-        skipped(test, "MODEL_SIGNING_VECTORS is not set");
-        return None;
-    };
-    let oms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(vectors).join("oms");
-    assert!(oms.is_dir(), "MODEL_SIGNING_VECTORS: `{}` is not a directory", oms.display());
-    Some(oms)
+    vectors("oms", test)
 }
 
 /// A conformance case.
@@ -324,6 +340,17 @@ impl Case {
 
     /// Verifies with the arguments of the case.
     fn verify(&self, oms: &Path) -> Result<Verdict, Refusal> {
+        let source = match self.config["model_relative_to"].as_str() {
+            Some("test_dir") => self.folder.join(self.model()),
+            _ => oms.join(self.model()),
+        };
+        if self.method() == "certificate" {
+            let files = texts(&self.config["verify"]["cert_chain"]);
+            let anchors: Vec<Certificate> = files.iter().flat_map(|path| certificates(oms, path)).collect();
+            let trust =
+                CertificateTrust { anchors: Anchors::Given(&anchors), identity: None, revocation_lists: &[], now: NOW };
+            return self.verify_copy(&source, &self.bundle(), Trust::certificates(trust));
+        }
         let path = self.config["verify"]["public_key"].as_str().expect("the key method has a key");
         let key = if self.name == "negative/sigstore-verify-as-key_fail" {
             // The key it names is not among the vectors; any of its kind serves.
@@ -331,30 +358,26 @@ impl Case {
         } else {
             public_key(oms, path)
         };
-        let source = match self.config["model_relative_to"].as_str() {
-            Some("test_dir") => self.folder.join(self.model()),
-            _ => oms.join(self.model()),
-        };
-        self.verify_copy(&source, &self.bundle(), &key)
+        self.verify_copy(&source, &self.bundle(), Trust::key(&key))
     }
 
     /// Verifies another bundle with the model beside this case.
     fn verify_bundle(&self, bundle: &[u8], key: &PublicKey) -> Result<Verdict, Refusal> {
-        self.verify_copy(&self.folder.join(self.model()), bundle, key)
+        self.verify_copy(&self.folder.join(self.model()), bundle, Trust::key(key))
     }
 
     fn model(&self) -> &str {
         self.config["model"].as_str().expect("every case has a model")
     }
 
-    fn verify_copy(&self, source: &Path, bundle: &[u8], key: &PublicKey) -> Result<Verdict, Refusal> {
+    fn verify_copy(&self, source: &Path, bundle: &[u8], trust: Trust<'_>) -> Result<Verdict, Refusal> {
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let model = scratch.path().join(source.file_name().expect("a name"));
         copy(source, &model);
         self.modify(&model);
 
         let bundle = Bundle::parse(bundle).map_err(Refusal::Bundle)?;
-        let payload = check_signature(&bundle, Trust::Key(key)).map_err(Refusal::Signature)?;
+        let payload = check_signature(&bundle, trust).map_err(Refusal::Signature)?;
         let statement = payload.statement().map_err(Refusal::Statement)?;
         LocalModel::locate(&model, SymlinkPolicy::Allow).map_err(|error| Refusal::Compare(error.into()))?;
         let mut ignore = IgnoreRules::defaults();
@@ -414,6 +437,11 @@ fn texts(values: &Value) -> Vec<String> {
 fn public_key(oms: &Path, path: &str) -> PublicKey {
     let text = fs::read(oms.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     PublicKey::from_pem(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn certificates(oms: &Path, path: &str) -> Vec<Certificate> {
+    let text = fs::read(oms.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    Certificate::from_pem_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Copies contents and not permissions: the vectors may be read-only.

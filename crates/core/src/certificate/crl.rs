@@ -1,14 +1,13 @@
 //! Revocation lists (RFC 5280 §5, §6.3).
 
-use pkix_path::names_match;
 use x509_cert::crl::{CertificateList, RevokedCert};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::CrlReason;
 
-use super::path::verify;
-use super::{Certificate, UnixTime, UsageError, ValidPath};
+use super::name::names_match;
+use super::{Certificate, UnixTime, UsageError, ValidPath, signature};
 
 /// The largest revocation list that is read, in bytes.
 const MAX_CRL_BYTES: usize = 64 << 20;
@@ -89,7 +88,8 @@ impl RevocationList {
     fn require_current(&self, issuer: &Certificate, now: UnixTime) -> Result<(), RevocationError> {
         let list = &self.parsed;
         let tbs = list.tbs_cert_list.to_der();
-        let holds = tbs.is_ok_and(|tbs| verify(issuer, &list.signature_algorithm, &tbs, list.signature.raw_bytes()));
+        let holds =
+            tbs.is_ok_and(|tbs| signature::holds(issuer, &list.signature_algorithm, &tbs, list.signature.raw_bytes()));
         if !holds {
             return Err(RevocationError::Signature { issuer: self.issuer() });
         }

@@ -34,10 +34,8 @@ impl IdentityRule {
     /// The name in `certificate` that fits, if there is one.
     #[must_use]
     pub fn find(&self, certificate: &Certificate) -> Option<String> {
-        let mut names = certificate.alternative_names();
-        names.push(certificate.subject());
-        names.into_iter().find(|name| match self {
-            Self::Exact(text) => !text.is_empty() && name == text,
+        certificate.names().into_iter().find(|name| match self {
+            Self::Exact(text) => name == text,
             Self::Pattern(pattern) => pattern.is_match(name),
         })
     }

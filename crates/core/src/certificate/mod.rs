@@ -1,11 +1,14 @@
 //! X.509 certificates (RFC 5280): reading them, and what they say.
 //!
-//! Nothing here decides whom to trust: [`path`](self) builds and validates a path to the anchors that the caller gives,
-//! at the time that the caller gives.
+//! Nothing here decides whom to trust: [`validate`] finds a path to the anchors that the caller gives, at the time that
+//! the caller gives.
 
+mod constraints;
 mod crl;
 mod identity;
+mod name;
 mod path;
+mod policies;
 mod signature;
 mod usage;
 
@@ -15,8 +18,11 @@ use model_hash::HashAlgorithm;
 use pem::Pem;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, DecodeOwned, Encode};
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{SubjectAltName, SubjectKeyIdentifier};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::Time;
 
 use crate::key::{InvalidKey, PublicKey};
@@ -24,7 +30,7 @@ use crate::key::{InvalidKey, PublicKey};
 pub use crl::{InvalidCrl, Revocation, RevocationError, RevocationList};
 pub use identity::{IdentityRule, InvalidIdentityRule};
 pub use path::{MAX_INTERMEDIATES, PathError, ValidPath, validate};
-pub use usage::UsageError;
+pub use usage::{Purpose, UsageError};
 
 /// The largest certificate that is read, in bytes.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 << 10;
@@ -46,6 +52,15 @@ impl fmt::Display for UnixTime {
 }
 
 impl UnixTime {
+    /// Reads RFC 3339 in UTC; fractions of a second are dropped.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('Z')?;
+        let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let is_number = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+        let time: x509_cert::der::DateTime = format!("{seconds}Z").parse().ok()?;
+        is_number.then(|| Self(time.unix_duration().as_secs()))
+    }
+
     fn of(time: Time) -> Self {
         Self(time.to_unix_duration().as_secs())
     }
@@ -155,7 +170,7 @@ impl Certificate {
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         let certificate = &self.parsed.tbs_certificate;
-        !certificate.subject.0.is_empty() && pkix_path::names_match(&certificate.subject, &certificate.issuer)
+        !certificate.subject.0.is_empty() && name::names_match(&certificate.subject, &certificate.issuer)
     }
 
     /// The alternative names of the subject: e-mail addresses, DNS names, URIs and IP addresses. One that can't be read
@@ -166,10 +181,49 @@ impl Certificate {
         names.0.iter().filter_map(text_of).collect()
     }
 
+    /// Every name of the subject: the alternative names, then the subject's own (RFC 4514) if it has one.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.alternative_names();
+        names.extend(Some(self.subject()).filter(|subject| !subject.is_empty()));
+        names
+    }
+
+    /// Whether this is the certificate with this serial number of this issuer.
+    pub(crate) fn is(&self, issuer: &Name, serial_number: &SerialNumber) -> bool {
+        let certificate = &self.parsed.tbs_certificate;
+        certificate.serial_number == *serial_number && name::names_match(&certificate.issuer, issuer)
+    }
+
+    /// Whether SubjectKeyIdentifier is this.
+    pub(crate) fn has_key_identifier(&self, identifier: &[u8]) -> bool {
+        let own: Result<Option<SubjectKeyIdentifier>, _> = self.extension(SUBJECT_KEY_IDENTIFIER);
+        own.is_ok_and(|own| own.is_some_and(|own| own.0.as_bytes() == identifier))
+    }
+
+    /// Whether `signature` over `message` is one of this certificate's key. In CMS the algorithm may be that of the key
+    /// alone, and the hash stand beside it.
+    pub(crate) fn has_signed(
+        &self,
+        algorithm: &AlgorithmIdentifierOwned,
+        digest: &AlgorithmIdentifierOwned,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        signature::cms_algorithm(algorithm, digest)
+            .is_some_and(|algorithm| signature::holds(self, &algorithm, message, signature))
+    }
+
     fn extension<T: DecodeOwned>(&self, oid: ObjectIdentifier) -> Result<Option<T>, x509_cert::der::Error> {
         let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
         let found = extensions.into_iter().find(|extension| extension.extn_id == oid);
         found.map(|extension| T::from_der(extension.extn_value.as_bytes())).transpose()
+    }
+
+    /// Whether an extension is critical, if it is there.
+    fn extension_criticality(&self, oid: ObjectIdentifier) -> Option<bool> {
+        let mut extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
+        extensions.find(|extension| extension.extn_id == oid).map(|extension| extension.critical)
     }
 }
 
@@ -179,6 +233,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
+const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
 fn text_of(name: &GeneralName) -> Option<String> {

@@ -1,25 +1,21 @@
-//! A path of certificates from a leaf to an anchor (RFC 5280 §6, building as RFC 4158).
+//! A path of certificates from a leaf to an anchor: building one (RFC 4158) and validating it (RFC 5280 §6.1).
 //!
-//! The algorithm of RFC 5280 §6.1 is `pkix-path`'s. Here is what it leaves to its caller: finding candidates, and what an
-//! anchor has to be. An anchor is a certificate, and is held to what it says: its validity, its critical extensions, its
-//! path length.
+//! An anchor is a certificate, and is held to what it says: its validity, its critical extensions, its path length, its
+//! constraints. A path may end in any certificate that is trusted, an intermediate too.
 
-use pkix_path::{SignatureVerifier, TrustAnchor, ValidationPolicy, names_match, validate_path};
 use x509_cert::der::Encode;
 use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::der::referenced::OwnedToRef;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{NameConstraints, SubjectAltName};
 
-use super::signature::AwsLc;
-use super::{Certificate, UnixTime, UsageError};
+use super::constraints::{Constraints, NAME_CONSTRAINTS, NameError};
+use super::name::names_match;
+use super::policies::Policies;
+use super::usage::Purpose;
+use super::{Certificate, UnixTime, UsageError, signature};
 
 /// The most certificates between a leaf and its anchor.
 pub const MAX_INTERMEDIATES: usize = 10;
 /// The most signatures that are checked in search of a path.
 const MAX_SIGNATURES: usize = 200;
-
-const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 
 /// The critical extensions that are understood: KeyUsage, SubjectAltName, BasicConstraints, NameConstraints,
 /// CertificatePolicies, PolicyMappings, PolicyConstraints, ExtendedKeyUsage, InhibitAnyPolicy.
@@ -70,7 +66,7 @@ impl ValidPath {
 }
 
 /// Finds a path from `leaf` through `intermediates` to one of `anchors` in which every certificate, the anchor among
-/// them, is valid at `time`. What the leaf may be used for is not looked at.
+/// them, is valid at `time`, and whose leaf and issuers may be used for `purpose`.
 ///
 /// # Errors
 /// [`PathError`]: why the path that came furthest is not valid, or that there is none.
@@ -78,23 +74,33 @@ pub fn validate(
     leaf: &Certificate,
     intermediates: &[Certificate],
     anchors: &[Certificate],
+    purpose: Purpose,
     time: UnixTime,
 ) -> Result<ValidPath, PathError> {
     if anchors.iter().any(|anchor| anchor.der == leaf.der) {
         check_validity(leaf, time)?;
         check_critical_extensions(leaf)?;
+        leaf.check_leaf(purpose, true).map_err(|error| usage(leaf, error))?;
         return Ok(ValidPath { certificates: Vec::new(), anchor: leaf.clone(), time });
     }
-    let mut search = Search { intermediates, anchors, time, signatures: 0, error: None };
+    let mut search = Search { intermediates, anchors, purpose, time, signatures: 0, error: None };
     if let Some(path) = search.extend(&mut vec![leaf]) {
         return Ok(path);
     }
     Err(search.error.map_or_else(|| PathError::NoPath { issuer: leaf.issuer() }, |(_, error)| error))
 }
 
+impl Certificate {
+    /// Checks that the certificate says itself that it may sign models, as one that is not an anchor has to.
+    pub(crate) fn check_signs_models(&self) -> Result<(), PathError> {
+        self.check_leaf(Purpose::SignModels, false).map_err(|error| usage(self, error))
+    }
+}
+
 struct Search<'a> {
     intermediates: &'a [Certificate],
     anchors: &'a [Certificate],
+    purpose: Purpose,
     time: UnixTime,
     signatures: usize,
     /// The error of the path that came furthest, and how far that is.
@@ -110,7 +116,7 @@ impl<'a> Search<'a> {
                 continue;
             }
             issuers += 1;
-            match self.require_signed(current, anchor).and_then(|()| check(path, anchor, self.time)) {
+            match self.require_signed(current, anchor).and_then(|()| check(path, anchor, self.purpose, self.time)) {
                 Ok(valid) => return Some(valid),
                 // Reaching an anchor is further than any path that does not.
                 Err(error) => self.record(MAX_INTERMEDIATES + 1 + path.len(), error),
@@ -149,10 +155,11 @@ impl<'a> Search<'a> {
             return Err(PathError::TooManyCandidates);
         }
         self.signatures += 1;
-        let tbs = certificate.parsed.tbs_certificate.to_der();
         let signed = &certificate.parsed;
-        let holds =
-            tbs.is_ok_and(|tbs| verify(issuer, &signed.signature_algorithm, &tbs, signed.signature.raw_bytes()));
+        let holds = signed
+            .tbs_certificate
+            .to_der()
+            .is_ok_and(|tbs| signature::holds(issuer, &signed.signature_algorithm, &tbs, signed.signature.raw_bytes()));
         if holds {
             Ok(())
         } else {
@@ -167,19 +174,10 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether `signature` over `message` is one of `issuer`.
-pub(super) fn verify(
-    issuer: &Certificate,
-    algorithm: &x509_cert::spki::AlgorithmIdentifierOwned,
-    message: &[u8],
-    signature: &[u8],
-) -> bool {
-    let spki = issuer.parsed.tbs_certificate.subject_public_key_info.owned_to_ref();
-    AwsLc.verify_signature(algorithm.owned_to_ref(), spki, message, signature).is_ok()
-}
-
 fn is_named_as_issuer(issuer: &Certificate, certificate: &Certificate) -> bool {
-    names_match(&issuer.parsed.tbs_certificate.subject, &certificate.parsed.tbs_certificate.issuer)
+    let subject = &issuer.parsed.tbs_certificate.subject;
+    // An issuer has a name (RFC 5280 §4.1.2.6).
+    !subject.0.is_empty() && names_match(subject, &certificate.parsed.tbs_certificate.issuer)
 }
 
 /// Whether two certificates are of the same name and key: a path that visits one twice goes in a circle.
@@ -189,36 +187,81 @@ fn is_same_party(a: &Certificate, b: &Certificate) -> bool {
         && names_match(&a.subject, &b.subject)
 }
 
-/// Checks a path whose signatures hold.
-fn check(path: &[&Certificate], anchor: &Certificate, time: UnixTime) -> Result<ValidPath, PathError> {
-    check_anchor(path, anchor, time)?;
-    for certificate in path {
+/// Checks a path whose signatures hold, from the anchor down (RFC 5280 §6.1).
+fn check(
+    path: &[&Certificate],
+    anchor: &Certificate,
+    purpose: Purpose,
+    time: UnixTime,
+) -> Result<ValidPath, PathError> {
+    let mut below = Below::anchor(anchor, path, purpose, time)?;
+    for (index, certificate) in path.iter().enumerate().rev() {
+        let is_leaf = index == 0;
         check_validity(certificate, time)?;
         check_critical_extensions(certificate)?;
-        check_names(certificate)?;
+        below.check_names(certificate, is_leaf)?;
+        if !below.policies.enter(certificate, is_leaf).map_err(|error| usage(certificate, error))? {
+            return Err(PathError::Policy { subject: certificate.subject() });
+        }
+        if !is_leaf {
+            let issuers_below = path[1..index].iter().filter(|certificate| !certificate.is_self_issued()).count();
+            below.issuer(certificate, purpose, issuers_below)?;
+            below.policies.leave(certificate).map_err(|error| usage(certificate, error))?;
+        }
     }
-    for issuer in &path[1..] {
-        issuer.check_issues().map_err(|error| usage(issuer, error))?;
+    let leaf = path[0];
+    leaf.check_leaf(purpose, false).map_err(|error| usage(leaf, error))?;
+    if !below.policies.finish(leaf).map_err(|error| usage(leaf, error))? {
+        return Err(PathError::Policy { subject: leaf.subject() });
     }
-    let chain: Vec<_> = path.iter().map(|certificate| certificate.parsed.clone()).collect();
-    let trusted = TrustAnchor::try_from(anchor.parsed.clone())
-        .map_err(|_| usage(anchor, UsageError::Malformed { extension: "NameConstraints" }))?;
-    let policy = ValidationPolicy::new(time.0);
-    validate_path(&chain, &[trusted], &policy, &AwsLc).map_err(|error| refused(path, &error))?;
     let certificates = path.iter().map(|certificate| (*certificate).clone()).collect();
     Ok(ValidPath { certificates, anchor: anchor.clone(), time })
 }
 
-/// An anchor that issues is held to what an issuer is.
-fn check_anchor(path: &[&Certificate], anchor: &Certificate, time: UnixTime) -> Result<(), PathError> {
-    check_validity(anchor, time)?;
-    check_critical_extensions(anchor)?;
-    check_names(anchor)?;
-    anchor.check_issues().map_err(|error| usage(anchor, error))?;
-    let between = path[1..].iter().filter(|certificate| !certificate.is_self_issued()).count();
-    match anchor.path_length_limit().map_err(|error| usage(anchor, error))? {
-        Some(limit) if between > limit => Err(PathError::TooLong),
-        _ => Ok(()),
+/// What the issuers so far demand of the certificates below them.
+struct Below {
+    constraints: Constraints,
+    policies: Policies,
+}
+
+impl Below {
+    fn anchor(
+        anchor: &Certificate,
+        path: &[&Certificate],
+        purpose: Purpose,
+        time: UnixTime,
+    ) -> Result<Self, PathError> {
+        check_validity(anchor, time)?;
+        check_critical_extensions(anchor)?;
+        let mut below = Self { constraints: Constraints::default(), policies: Policies::new(path.len()) };
+        let issuers_below = path[1..].iter().filter(|certificate| !certificate.is_self_issued()).count();
+        below.issuer(anchor, purpose, issuers_below)?;
+        below.policies.constrain(anchor).map_err(|error| usage(anchor, error))?;
+        Ok(below)
+    }
+
+    /// Checks that `issuer` may issue what is below it, and takes up its name constraints.
+    fn issuer(&mut self, issuer: &Certificate, purpose: Purpose, issuers_below: usize) -> Result<(), PathError> {
+        issuer.check_issuer(purpose).map_err(|error| usage(issuer, error))?;
+        let limit = issuer.path_length_limit().map_err(|error| usage(issuer, error))?;
+        if limit.is_some_and(|limit| issuers_below > limit) {
+            return Err(PathError::TooLong);
+        }
+        self.constraints.add(issuer).map_err(|error| usage(issuer, error))
+    }
+
+    fn check_names(&self, certificate: &Certificate, is_leaf: bool) -> Result<(), PathError> {
+        // §6.1.3(b): an issuer that renews its own key keeps its own name.
+        let checked = if !is_leaf && certificate.is_self_issued() {
+            Constraints::default().check(certificate)
+        } else {
+            self.constraints.check(certificate)
+        };
+        checked.map_err(|error| match error {
+            NameError::NotAllowed => PathError::NameConstraints { subject: certificate.subject() },
+            NameError::TooMany => PathError::TooManyNames { subject: certificate.subject() },
+            NameError::Usage(error) => usage(certificate, error),
+        })
     }
 }
 
@@ -240,41 +283,8 @@ fn check_critical_extensions(certificate: &Certificate) -> Result<(), PathError>
     }
 }
 
-/// Refuses constraints and names of kinds that the path algorithm passes over: it would let through what it can't compare.
-fn check_names(certificate: &Certificate) -> Result<(), PathError> {
-    let malformed = |extension| usage(certificate, UsageError::Malformed { extension });
-    let names: Option<SubjectAltName> =
-        certificate.extension(super::SUBJECT_ALT_NAME).map_err(|_| malformed("SubjectAltName"))?;
-    if names.is_some_and(|names| names.0.is_empty()) {
-        return Err(malformed("SubjectAltName"));
-    }
-    let constraints: Option<NameConstraints> =
-        certificate.extension(NAME_CONSTRAINTS).map_err(|_| malformed("NameConstraints"))?;
-    let Some(constraints) = constraints else { return Ok(()) };
-    let permitted = constraints.permitted_subtrees.iter().flatten();
-    let mut subtrees = permitted.chain(constraints.excluded_subtrees.iter().flatten());
-    let comparable = |base: &GeneralName| match base {
-        GeneralName::DnsName(name) => !name.as_str().is_empty() && !name.as_str().contains('*'),
-        GeneralName::UniformResourceIdentifier(name) => !name.as_str().is_empty(),
-        GeneralName::Rfc822Name(name) => !name.as_str().is_empty(),
-        GeneralName::IpAddress(bytes) => matches!(bytes.as_bytes().len(), 8 | 32),
-        _ => true,
-    };
-    if subtrees.all(|subtree| comparable(&subtree.base)) { Ok(()) } else { Err(malformed("NameConstraints")) }
-}
-
 fn usage(certificate: &Certificate, error: UsageError) -> PathError {
     PathError::Usage { subject: certificate.subject(), error }
-}
-
-fn refused(path: &[&Certificate], error: &pkix_path::Error) -> PathError {
-    use pkix_path::Error;
-    let subject = |index: usize| path.get(index).map_or_else(String::new, |certificate| certificate.subject());
-    match error {
-        Error::NameConstraintViolation { index } => PathError::NameConstraints { subject: subject(*index) },
-        Error::PathTooLong => PathError::TooLong,
-        other => PathError::Refused { subject: subject(0), reason: other.to_string() },
-    }
 }
 
 /// Why there is no valid path.
@@ -334,12 +344,16 @@ pub enum PathError {
     /// There are more candidates than are tried.
     #[error("gave up after {MAX_SIGNATURES} signatures: too many certificates could be the issuer")]
     TooManyCandidates,
-    /// Something else in RFC 5280 §6.1.
-    #[error("the path from `{subject}` is not valid: {reason}")]
-    Refused {
-        /// The leaf.
+    /// An issuer demands a policy, and none is valid along the path.
+    #[error("the certificate of `{subject}` has none of the policies that its issuers demand (PolicyConstraints)")]
+    Policy {
+        /// Whose certificate.
         subject: String,
-        /// Why.
-        reason: String,
+    },
+    /// There are more names and constraints than are compared.
+    #[error("the certificate of `{subject}` has too many names to compare with its issuers' constraints")]
+    TooManyNames {
+        /// Whose certificate.
+        subject: String,
     },
 }

@@ -1,10 +1,10 @@
 //! Signatures of certificates and of what their issuers publish.
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
-use pkix_path::SignatureVerifier;
-use signature2::Error;
 use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use x509_cert::spki::AlgorithmIdentifierOwned;
+
+use super::Certificate;
 
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const SHA384_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
@@ -13,29 +13,48 @@ const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
 const RSA_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
-/// Checks with AWS-LC: RSA of 2048 to 8192 bits (PKCS#1 v1.5), ECDSA on P-256, P-384 and P-521, each with SHA-256,
-/// SHA-384 or SHA-512, and Ed25519. SHA-1 is not accepted.
-pub(super) struct AwsLc;
+/// Whether `signature` over `message` is one of `issuer`: RSA of 2048 to 8192 bits (PKCS#1 v1.5), ECDSA on P-256, P-384
+/// and P-521, each with SHA-256, SHA-384 or SHA-512, and Ed25519. SHA-1 is not accepted.
+pub(super) fn holds(
+    issuer: &Certificate,
+    algorithm: &AlgorithmIdentifierOwned,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    let spki = &issuer.parsed.tbs_certificate.subject_public_key_info;
+    let curve = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as().ok());
+    verification(algorithm.oid, spki.algorithm.oid, curve).is_some_and(|verification| {
+        let key = UnparsedPublicKey::new(verification, spki.subject_public_key.raw_bytes());
+        key.verify(message, signature).is_ok()
+    })
+}
 
-impl SignatureVerifier for AwsLc {
-    fn verify_signature(
-        &self,
-        algorithm: AlgorithmIdentifierRef<'_>,
-        issuer_spki: SubjectPublicKeyInfoRef<'_>,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), Error> {
-        let key = &issuer_spki.algorithm;
-        let verification = verification(algorithm.oid, key.oid, key.parameters_oid().ok()).ok_or_else(Error::new)?;
-        let public_key = UnparsedPublicKey::new(verification, issuer_spki.subject_public_key.raw_bytes());
-        public_key.verify(message, signature).map_err(|_| Error::new())
-    }
+/// The algorithm of a signature in CMS: that of the key with the hash beside it, where it does not name one itself.
+pub(super) fn cms_algorithm(
+    algorithm: &AlgorithmIdentifierOwned,
+    digest: &AlgorithmIdentifierOwned,
+) -> Option<AlgorithmIdentifierOwned> {
+    let of = |rsa, ecdsa| match algorithm.oid {
+        RSA_KEY => rsa,
+        EC_KEY => ecdsa,
+        own => own,
+    };
+    let oid = match digest.oid {
+        SHA256 => of(SHA256_WITH_RSA, ECDSA_WITH_SHA256),
+        SHA384 => of(SHA384_WITH_RSA, ECDSA_WITH_SHA384),
+        SHA512 => of(SHA512_WITH_RSA, ECDSA_WITH_SHA512),
+        _ => return None,
+    };
+    Some(AlgorithmIdentifierOwned { oid, parameters: None })
 }
 
 fn verification(

@@ -17,6 +17,11 @@ use super::statement::{InvalidStatement, Statement};
 /// The largest bundle that is read: 256 MiB, about a million files.
 pub const MAX_BUNDLE_BYTES: u64 = 256 << 20;
 
+/// The most certificates in a bundle.
+const MAX_CERTIFICATES: usize = 32;
+/// The most timestamps in a bundle.
+const MAX_TIMESTAMPS: usize = 16;
+
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// The form of the same version that some clients write.
 const MEDIA_TYPE_PARAMETER: &str = "application/vnd.dev.sigstore.bundle+json;version=0.3";
@@ -29,7 +34,7 @@ pub struct Bundle {
     payload: Arc<Vec<u8>>,
     signature: Vec<u8>,
     log_entries: usize,
-    timestamps: usize,
+    timestamps: Vec<Vec<u8>>,
 }
 
 /// What the bundle offers for checking its signature (OMS §4.1).
@@ -61,8 +66,8 @@ impl Material {
 impl Bundle {
     /// Puts a bundle together.
     #[must_use]
-    pub(crate) fn new(payload: Vec<u8>, signature: Vec<u8>, material: Material) -> Self {
-        Self { material, payload: Arc::new(payload), signature, log_entries: 0, timestamps: 0 }
+    pub(crate) fn new(payload: Vec<u8>, signature: Vec<u8>, material: Material, timestamps: Vec<Vec<u8>>) -> Self {
+        Self { material, payload: Arc::new(payload), signature, log_entries: 0, timestamps }
     }
 
     /// Reads the file at `path`, at most [`MAX_BUNDLE_BYTES`] of it, and parses it.
@@ -117,7 +122,7 @@ impl Bundle {
             payload: Arc::new(base64_member("dsseEnvelope.payload", &envelope.payload)?),
             signature: base64_member("dsseEnvelope.signatures[0].sig", &signature.sig)?,
             log_entries: verification.tlog_entries.unwrap_or_default().0,
-            timestamps: verification.timestamps.unwrap_or_default().0.rfc3161_timestamps.unwrap_or_default().0,
+            timestamps: verification.timestamps.unwrap_or_default().0.check()?,
             material: verification.content.check()?,
         })
     }
@@ -127,7 +132,7 @@ impl Bundle {
     pub fn to_json(&self) -> Vec<u8> {
         let wire = BundleOut {
             media_type: MEDIA_TYPE,
-            verification_material: MaterialOut::of(&self.material),
+            verification_material: MaterialOut::of(&self.material, &self.timestamps),
             dsse_envelope: EnvelopeOut {
                 payload: STANDARD.encode(self.payload.as_slice()),
                 payload_type: PAYLOAD_TYPE,
@@ -149,10 +154,10 @@ impl Bundle {
         self.log_entries
     }
 
-    /// The number of RFC 3161 timestamps it carries.
+    /// The RFC 3161 timestamps it carries, **unverified**.
     #[must_use]
-    pub fn timestamps(&self) -> usize {
-        self.timestamps
+    pub fn timestamps(&self) -> &[Vec<u8>] {
+        &self.timestamps
     }
 
     /// What the bundle claims, **unverified**: for showing to a person, never for deciding.
@@ -230,7 +235,24 @@ struct CertificateIn {
 #[derive(Default, Deserialize)]
 struct TimestampsIn {
     #[serde(rename = "rfc3161Timestamps")]
-    rfc3161_timestamps: Option<Count>,
+    rfc3161_timestamps: Option<Vec<Object<TimestampIn>>>,
+}
+
+#[derive(Deserialize)]
+struct TimestampIn {
+    #[serde(rename = "signedTimestamp")]
+    signed_timestamp: String,
+}
+
+impl TimestampsIn {
+    fn check(self) -> Result<Vec<Vec<u8>>, InvalidBundle> {
+        let timestamps = self.rfc3161_timestamps.unwrap_or_default();
+        if timestamps.len() > MAX_TIMESTAMPS {
+            return Err(InvalidBundle::TooManyTimestamps { found: timestamps.len() });
+        }
+        let member = "verificationMaterial.timestampVerificationData.rfc3161Timestamps[].signedTimestamp";
+        timestamps.iter().map(|Object(timestamp)| base64_member(member, &timestamp.signed_timestamp)).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -260,6 +282,9 @@ impl ContentIn {
             (None, Some(Object(chain)), None) => {
                 if chain.certificates.is_empty() {
                     return Err(InvalidBundle::EmptyMember { member: "verificationMaterial.x509CertificateChain" });
+                }
+                if chain.certificates.len() > MAX_CERTIFICATES {
+                    return Err(InvalidBundle::TooManyCertificates { found: chain.certificates.len() });
                 }
                 let member = "verificationMaterial.x509CertificateChain.certificates[].rawBytes";
                 let chain: Result<_, _> = chain
@@ -300,6 +325,20 @@ struct MaterialOut<'a> {
     /// Always written: the Python tool needs the member.
     #[serde(rename = "tlogEntries")]
     tlog_entries: [(); 0],
+    #[serde(rename = "timestampVerificationData", skip_serializing_if = "Option::is_none")]
+    timestamps: Option<TimestampsOut>,
+}
+
+#[derive(Serialize)]
+struct TimestampsOut {
+    #[serde(rename = "rfc3161Timestamps")]
+    rfc3161_timestamps: Vec<TimestampOut>,
+}
+
+#[derive(Serialize)]
+struct TimestampOut {
+    #[serde(rename = "signedTimestamp")]
+    signed_timestamp: String,
 }
 
 #[derive(Serialize)]
@@ -325,8 +364,11 @@ impl CertificateOut {
 }
 
 impl<'a> MaterialOut<'a> {
-    fn of(material: &'a Material) -> Self {
-        let empty = Self { public_key: None, certificate_chain: None, certificate: None, tlog_entries: [] };
+    fn of(material: &'a Material, timestamps: &[Vec<u8>]) -> Self {
+        let out = |bytes: &Vec<u8>| TimestampOut { signed_timestamp: STANDARD.encode(bytes) };
+        let timestamps = (!timestamps.is_empty())
+            .then(|| TimestampsOut { rfc3161_timestamps: timestamps.iter().map(out).collect() });
+        let empty = Self { public_key: None, certificate_chain: None, certificate: None, tlog_entries: [], timestamps };
         match material {
             Material::PublicKey { hint } => {
                 Self { public_key: Some(PublicKeyOut { hint: hint.as_deref().unwrap_or_default() }), ..empty }
@@ -428,6 +470,20 @@ pub enum InvalidBundle {
     /// `publicKey` has neither `hint` nor `rawBytes`.
     #[error("`verificationMaterial.publicKey`: expected `hint` or `rawBytes`, found neither")]
     NoKeyHint,
+    /// There are more certificates than any path needs.
+    #[error(
+        "`verificationMaterial.x509CertificateChain`: expected at most {MAX_CERTIFICATES} certificates, found {found}"
+    )]
+    TooManyCertificates {
+        /// The number of certificates.
+        found: usize,
+    },
+    /// There are more timestamps than are looked at.
+    #[error("`verificationMaterial.timestampVerificationData`: expected at most {MAX_TIMESTAMPS}, found {found}")]
+    TooManyTimestamps {
+        /// The number of timestamps.
+        found: usize,
+    },
     /// A member that must not be empty is.
     #[error("`{member}` is empty")]
     EmptyMember {

@@ -25,6 +25,6 @@ impl Signer for KeySigner<'_> {
     }
 
     fn trust(&self) -> Trust<'_> {
-        Trust::Key(self.key.public_key())
+        Trust::key(self.key.public_key())
     }
 }

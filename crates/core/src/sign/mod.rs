@@ -1,13 +1,16 @@
 //! Signing a model (OMS §6).
 
+mod certificate;
 mod key;
 
 use crate::envelope::{Bundle, MAX_BUNDLE_BYTES, Material, Statement, pae};
 use crate::key::SigningFailed;
 use crate::manifest::Manifest;
-use crate::trust::Trust;
+use crate::timestamp::{Timestamp, TimestampError};
+use crate::trust::{TimestampAuthority, Trust};
 use crate::verify::{self, SignatureError};
 
+pub use certificate::{CertificateSigner, UnsuitableCertificate};
 pub use key::KeySigner;
 
 /// Something that can sign an envelope. Each method is one implementation.
@@ -31,15 +34,36 @@ pub struct Signed {
     pub material: Material,
 }
 
+/// Somebody else who says when a signature was there.
+pub trait Timestamper {
+    /// A timestamp over `signature`, as [`Timestamp`] reads it.
+    ///
+    /// # Errors
+    /// [`StampError`]: what kept the authority from answering.
+    fn stamp(&self, signature: &[u8]) -> Result<Vec<u8>, StampError>;
+
+    /// The authorities that have to vouch for the new timestamp; with none, it has to be consistent in itself.
+    fn authorities(&self) -> &[TimestampAuthority];
+}
+
 /// Signs a manifest: statement, envelope and bundle (OMS §6.6 to §6.8). The bundle is verified before it is returned.
 ///
 /// # Errors
-/// [`SignError`]: what kept the signer from signing, or why its signature does not hold.
-pub fn sign_model(model_name: &str, manifest: Manifest, signer: &dyn Signer) -> Result<(Bundle, Statement), SignError> {
+/// [`SignError`]: what kept the signer from signing, or why its signature or timestamp does not hold.
+pub fn sign_model(
+    model_name: &str,
+    manifest: Manifest,
+    signer: &dyn Signer,
+    timestamper: Option<&dyn Timestamper>,
+) -> Result<(Bundle, Statement), SignError> {
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
     let Signed { signature, material } = signer.sign(&pae(&payload), &payload)?;
-    let json = Bundle::new(payload, signature, material).to_json();
+    let timestamps = match timestamper {
+        Some(timestamper) => vec![stamp(timestamper, &signature)?],
+        None => Vec::new(),
+    };
+    let json = Bundle::new(payload, signature, material, timestamps).to_json();
     if json.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(SignError::TooLarge { found: json.len() as u64 });
     }
@@ -53,12 +77,39 @@ pub fn sign_model(model_name: &str, manifest: Manifest, signer: &dyn Signer) -> 
     Ok((bundle, statement))
 }
 
+/// A timestamp over `signature` that holds.
+fn stamp(timestamper: &dyn Timestamper, signature: &[u8]) -> Result<Vec<u8>, SignError> {
+    let bytes = timestamper.stamp(signature)?;
+    let timestamp = Timestamp::parse(&bytes)?;
+    match timestamper.authorities() {
+        [] => timestamp.check_consistent(signature)?,
+        authorities => drop(timestamp.verify(signature, authorities)?),
+    }
+    Ok(bytes)
+}
+
+/// Why an authority did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the timestamp authority `{authority}` {reason}")]
+pub struct StampError {
+    /// Where it is.
+    pub authority: String,
+    /// What happened: `can't be reached: …`, `answered …`.
+    pub reason: String,
+}
+
 /// Why there is no signature.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// The key did not sign.
     #[error(transparent)]
     Key(#[from] SigningFailed),
+    /// The timestamp authority did not answer.
+    #[error(transparent)]
+    Stamp(#[from] StampError),
+    /// The new timestamp does not hold.
+    #[error("the new timestamp: {0}")]
+    Timestamp(#[from] TimestampError),
     /// The new signature does not hold.
     #[error("the new signature does not verify: {0}")]
     DoesNotVerify(#[from] SignatureError),

@@ -1,20 +1,98 @@
 //! Trust as values: what a verdict rests on.
 
+mod public_authorities;
+mod timestamps;
+
+use crate::certificate::{Certificate, IdentityRule, RevocationList, UnixTime};
 use crate::key::PublicKey;
+
+pub use public_authorities::public_authorities;
+pub use timestamps::{InvalidTrustedRoot, TimestampAuthority};
+
+/// What a verification rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust<'a> {
+    /// Who may have signed.
+    pub signer: SignerTrust<'a>,
+    /// Whose timestamps are believed.
+    pub timestamps: TimestampTrust<'a>,
+}
 
 /// What is trusted to have signed a model.
 #[derive(Clone, Copy, Debug)]
-pub enum Trust<'a> {
+pub enum SignerTrust<'a> {
     /// A public key, because the user gave it.
     Key(&'a PublicKey),
+    /// Whoever certain authorities certify.
+    Certificates(CertificateTrust<'a>),
 }
 
-impl Trust<'_> {
+/// Whom to believe about certificates, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct CertificateTrust<'a> {
+    /// The certificates that a path may end in.
+    pub anchors: Anchors<'a>,
+    /// A name that the leaf has to have.
+    pub identity: Option<&'a IdentityRule>,
+    /// What the issuers publish about certificates that are no longer good.
+    pub revocation_lists: &'a [RevocationList],
+    /// The time of the verification. A path is valid at this time, unless a timestamp says when the signature was there.
+    pub now: UnixTime,
+}
+
+/// The certificates that a path may end in.
+#[derive(Clone, Copy, Debug)]
+pub enum Anchors<'a> {
+    /// Those that the user gave.
+    Given(&'a [Certificate]),
+    /// The public authorities. They certify anybody, so the identity has to be given with them.
+    Public(&'a [Certificate]),
+}
+
+impl<'a> Anchors<'a> {
+    /// The certificates.
+    #[must_use]
+    pub const fn certificates(&self) -> &'a [Certificate] {
+        match *self {
+            Self::Given(certificates) | Self::Public(certificates) => certificates,
+        }
+    }
+}
+
+/// Whose timestamps are believed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TimestampTrust<'a> {
+    /// The authorities. With none, timestamps are not looked at; with some, each in the bundle has to hold.
+    pub authorities: &'a [TimestampAuthority],
+    /// Whether a signature without a timestamp is refused.
+    pub required: bool,
+}
+
+impl<'a> Trust<'a> {
+    /// Trust in a key, and in nobody's timestamps.
+    #[must_use]
+    pub fn key(key: &'a PublicKey) -> Self {
+        Self { signer: SignerTrust::Key(key), timestamps: TimestampTrust::default() }
+    }
+
+    /// Trust in certificates, and in nobody's timestamps.
+    #[must_use]
+    pub fn certificates(trust: CertificateTrust<'a>) -> Self {
+        Self { signer: SignerTrust::Certificates(trust), timestamps: TimestampTrust::default() }
+    }
+
+    /// The same with these timestamps.
+    #[must_use]
+    pub fn with_timestamps(self, timestamps: TimestampTrust<'a>) -> Self {
+        Self { timestamps, ..self }
+    }
+
     /// The signing method that this trust is for.
     #[must_use]
     pub const fn method(&self) -> &'static str {
-        match self {
-            Self::Key(_) => "key",
+        match self.signer {
+            SignerTrust::Key(_) => "key",
+            SignerTrust::Certificates(_) => "certificate",
         }
     }
 }

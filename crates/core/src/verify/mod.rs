@@ -7,11 +7,13 @@
 //!
 //! Rejection is an `Err`. A [`Verified`] can't be made outside this module.
 
+mod certificate;
 mod model;
 mod signature;
 
 use crate::envelope::{InvalidStatement, Statement};
 
+pub use certificate::CertificateEvidence;
 pub use model::{CompareError, CompareOptions, Verdict, compare};
 pub use signature::{Evidence, SignatureError, SignedPayload, check_signature};
 

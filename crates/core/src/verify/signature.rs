@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::Verified;
+use super::certificate::{CertificateEvidence, check_certificates};
+use crate::certificate::{PathError, RevocationError};
 use crate::compat;
 use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
 use crate::key::{KeyAlgorithm, PublicKey, SignatureScheme};
-use crate::trust::Trust;
+use crate::timestamp::{Timestamp, TimestampError, VerifiedTimestamp};
+use crate::trust::{SignerTrust, TimestampTrust, Trust};
 
 /// A payload that was signed, not yet parsed.
 #[derive(Clone, Debug)]
@@ -43,6 +46,10 @@ pub struct Evidence {
     pub scheme: SignatureScheme,
     /// The hint in the bundle, where it names another key than the one that verifies.
     pub misleading_hint: Option<String>,
+    /// The certificates that lead to the key, for the `certificate` method.
+    pub certificate: Option<CertificateEvidence>,
+    /// The timestamps that hold, the earliest first. The certificates were valid at the first.
+    pub timestamps: Vec<VerifiedTimestamp>,
     /// Transparency log entries in the bundle, which were not checked.
     pub unchecked_log_entries: usize,
     /// Timestamps in the bundle, which were not checked.
@@ -54,15 +61,76 @@ pub struct Evidence {
 /// # Errors
 /// [`SignatureError`]: why nothing in the bundle may be believed.
 pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<SignedPayload>, SignatureError> {
-    match (trust, bundle.material()) {
-        (Trust::Key(key), Material::PublicKey { hint }) => check_key(bundle, key, hint.as_deref()),
-        (Trust::Key(_), found @ (Material::CertificateChain(_) | Material::Certificate(_))) => {
-            Err(SignatureError::Method { expected: trust.method(), found: found.method() })
+    let timestamps = check_timestamps(bundle, trust.timestamps)?;
+    let (holder, hint) = match (trust.signer, bundle.material()) {
+        (SignerTrust::Key(key), Material::PublicKey { hint }) => (Holder::Key(key), hint.as_deref()),
+        (SignerTrust::Certificates(certificates), Material::CertificateChain(chain)) => {
+            let signed_before = timestamps.first().map(|timestamp| timestamp.time);
+            let (key, evidence) = check_certificates(chain, certificates, signed_before)?;
+            (Holder::Certified(key, evidence), None)
+        }
+        (
+            SignerTrust::Key(_) | SignerTrust::Certificates(_),
+            found @ (Material::PublicKey { .. } | Material::CertificateChain(_) | Material::Certificate(_)),
+        ) => return Err(SignatureError::Method { expected: trust.method(), found: found.method() }),
+    };
+    let (scheme, encoding, misleading_hint) = check_key(bundle, holder.key(), hint)?;
+    let key = holder.key();
+    let evidence = Evidence {
+        key_algorithm: key.algorithm(),
+        key_hint: key.hint(),
+        scheme,
+        misleading_hint,
+        unchecked_log_entries: bundle.log_entries(),
+        unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
+        timestamps,
+        certificate: match holder {
+            Holder::Key(_) => None,
+            Holder::Certified(_, evidence) => Some(evidence),
+        },
+    };
+    Ok(Verified { value: SignedPayload { bytes: Arc::clone(bundle.payload()), encoding }, evidence })
+}
+
+/// A key, and why it is believed.
+enum Holder<'a> {
+    Key(&'a PublicKey),
+    Certified(PublicKey, CertificateEvidence),
+}
+
+impl Holder<'_> {
+    fn key(&self) -> &PublicKey {
+        match self {
+            Self::Key(key) => key,
+            Self::Certified(key, _) => key,
         }
     }
 }
 
-fn check_key(bundle: &Bundle, key: &PublicKey, hint: Option<&str>) -> Result<Verified<SignedPayload>, SignatureError> {
+/// Checks every timestamp, if some authority is trusted: one that does not hold is an error, not a missing one.
+fn check_timestamps(bundle: &Bundle, trust: TimestampTrust<'_>) -> Result<Vec<VerifiedTimestamp>, SignatureError> {
+    if trust.required && bundle.timestamps().is_empty() {
+        return Err(SignatureError::NoTimestamp);
+    }
+    if trust.authorities.is_empty() && !trust.required {
+        return Ok(Vec::new());
+    }
+    let mut timestamps = Vec::new();
+    for (index, bytes) in bundle.timestamps().iter().enumerate() {
+        let verified =
+            Timestamp::parse(bytes).and_then(|timestamp| timestamp.verify(bundle.signature(), trust.authorities));
+        timestamps.push(verified.map_err(|error| SignatureError::Timestamp { index, error })?);
+    }
+    timestamps.sort_by_key(|timestamp| timestamp.time);
+    Ok(timestamps)
+}
+
+/// How the signature was made, if `key` made it, and the bundle's hint if it names another key.
+fn check_key(
+    bundle: &Bundle,
+    key: &PublicKey,
+    hint: Option<&str>,
+) -> Result<(SignatureScheme, Encoding, Option<String>), SignatureError> {
     let (payload, signature) = (bundle.payload(), bundle.signature());
     let own_hint = key.hint();
     let misleading_hint = hint.filter(|hint| *hint != own_hint).map(str::to_owned);
@@ -72,21 +140,11 @@ fn check_key(bundle: &Bundle, key: &PublicKey, hint: Option<&str>) -> Result<Ver
         key.verify_ecdsa_sha256(&compat::pae_v0_2(payload), signature).map(|scheme| (scheme, Encoding::V0_2))
     });
     // The signature decides; the hint only explains.
-    let Some((scheme, encoding)) = holds else {
-        return Err(match misleading_hint {
-            Some(expected) => SignatureError::OtherKey { expected, found: own_hint },
-            None => SignatureError::DoesNotVerify { algorithm: key.algorithm(), key: own_hint },
-        });
-    };
-    let evidence = Evidence {
-        key_algorithm: key.algorithm(),
-        key_hint: own_hint,
-        scheme,
-        misleading_hint,
-        unchecked_log_entries: bundle.log_entries(),
-        unchecked_timestamps: bundle.timestamps(),
-    };
-    Ok(Verified { value: SignedPayload { bytes: Arc::clone(payload), encoding }, evidence })
+    match (holds, misleading_hint) {
+        (Some((scheme, encoding)), misleading_hint) => Ok((scheme, encoding, misleading_hint)),
+        (None, Some(expected)) => Err(SignatureError::OtherKey { expected, found: own_hint }),
+        (None, None) => Err(SignatureError::DoesNotVerify { algorithm: key.algorithm(), key: own_hint }),
+    }
 }
 
 /// Why nothing in a bundle may be believed.
@@ -118,4 +176,40 @@ pub enum SignatureError {
         /// The hint of the key that was given.
         key: String,
     },
+    /// A certificate in the bundle can't be read.
+    #[error("certificate {index} in the bundle: {reason}")]
+    Certificate {
+        /// Which one, from 0, the leaf.
+        index: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no valid path from the certificate that signed to a trusted one.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// An issuer says that a certificate is no longer good, or what it says can't be relied on.
+    #[error(transparent)]
+    Revocation(#[from] RevocationError),
+    /// The certificate names somebody else.
+    #[error("expected a certificate of {expected}, found one of {}", found.join(", "))]
+    Identity {
+        /// The rule.
+        expected: String,
+        /// The names in the certificate.
+        found: Vec<String>,
+    },
+    /// The public authorities are trusted, and nobody said whom they are to certify.
+    #[error("the public certificate authorities certify anybody: expected an identity to look for")]
+    IdentityNeeded,
+    /// A timestamp does not hold.
+    #[error("timestamp {index} in the bundle: {error}")]
+    Timestamp {
+        /// Which one, from 0.
+        index: usize,
+        /// Why.
+        error: TimestampError,
+    },
+    /// There is no timestamp, and one is required.
+    #[error("expected a timestamp in the bundle, found none")]
+    NoTimestamp,
 }

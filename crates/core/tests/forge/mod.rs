@@ -1,10 +1,10 @@
 //! Statements and bundles made by hand, with signatures that hold: whatever is refused is refused for what it says.
 
-#![allow(dead_code, reason = "every test binary uses a part of this")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "every test binary uses a part of this")]
 
 use std::fmt;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -168,7 +168,7 @@ pub(crate) fn seal(statement: &mut Value) {
 /// Steps 1 to 3 of verification with the public key of `key`.
 pub(crate) fn read_by(key: &PrivateKey, bundle: &[u8]) -> Result<Verified<Statement>, Refusal> {
     let bundle = Bundle::parse(bundle).map_err(Refusal::Bundle)?;
-    let payload = check_signature(&bundle, Trust::Key(key.public_key())).map_err(Refusal::Signature)?;
+    let payload = check_signature(&bundle, Trust::key(key.public_key())).map_err(Refusal::Signature)?;
     payload.statement().map_err(Refusal::Statement)
 }
 
@@ -192,4 +192,15 @@ pub(crate) fn verify(bundle: &[u8], model: &Path) -> Result<Verdict, Refusal> {
 /// Says on the terminal that a test proves nothing here; libtest captures what the macros print.
 pub(crate) fn skipped(test: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped {test}: {why}");
+}
+
+/// The folder `name` of the public vectors; without them, says that `test` proves nothing.
+pub(crate) fn vectors(name: &str, test: &str) -> Option<PathBuf> {
+    let Some(vectors) = std::env::var_os("MODEL_SIGNING_VECTORS") else {
+        skipped(test, "MODEL_SIGNING_VECTORS is not set");
+        return None;
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(vectors).join(name);
+    assert!(folder.is_dir(), "MODEL_SIGNING_VECTORS: `{}` is not a directory", folder.display());
+    Some(folder)
 }

@@ -509,7 +509,7 @@ fn a_key_of_another_kind_does_not_verify() {
     let bundle = Bundle::parse(&changed(|_| {})).expect("readable");
     for algorithm in [KeyAlgorithm::EcdsaP384, KeyAlgorithm::EcdsaP521, KeyAlgorithm::Ed25519] {
         let other = new_key(algorithm);
-        let error = check_signature(&bundle, Trust::Key(other.public_key())).expect_err("another key");
+        let error = check_signature(&bundle, Trust::key(other.public_key())).expect_err("another key");
         assert!(matches!(error, SignatureError::OtherKey { .. }), "{algorithm}: {error}");
     }
 }

@@ -137,9 +137,9 @@ proptest! {
         }
         if let Ok(bundle) = Bundle::parse(&bytes) {
             let _ = bundle.unverified_statement();
-            let verified = check_signature(&bundle, Trust::Key(KEY.public_key())).is_ok();
+            let verified = check_signature(&bundle, Trust::key(KEY.public_key())).is_ok();
             let again = Bundle::parse(&bundle.to_json()).map_err(|error| TestCaseError::fail(error.to_string()))?;
-            prop_assert_eq!(check_signature(&again, Trust::Key(KEY.public_key())).is_ok(), verified);
+            prop_assert_eq!(check_signature(&again, Trust::key(KEY.public_key())).is_ok(), verified);
         }
     }
 

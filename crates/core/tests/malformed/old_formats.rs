@@ -262,7 +262,7 @@ fn sign_p384_with_sha_256(pem: &str, message: &[u8]) -> Vec<u8> {
 
 fn verify_by(key: &PublicKey, bundle: &[u8], model: &Path) -> Result<SignatureScheme, Refusal> {
     let bundle = model_transparency::envelope::Bundle::parse(bundle).map_err(Refusal::Bundle)?;
-    let payload = check_signature(&bundle, Trust::Key(key)).map_err(Refusal::Signature)?;
+    let payload = check_signature(&bundle, Trust::key(key)).map_err(Refusal::Signature)?;
     let statement = payload.statement().map_err(Refusal::Statement)?;
     let options = CompareOptions {
         ignore: &IgnoreRules::defaults(),

@@ -29,5 +29,5 @@ impl Args {
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let key = inputs::public_key(&args.public_key)?;
-    verify(&args.common, Trust::Key(&key), global, console)
+    verify(&args.common, Trust::key(&key), global, console)
 }
