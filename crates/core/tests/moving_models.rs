@@ -14,7 +14,7 @@ use model_transparency::hash::{HashAlgorithm, Options, ReadError};
 use model_transparency::key::{KeyAlgorithm, SigningKey as _};
 use model_transparency::manifest::{HashModelError, Manifest, Parameters, Serialization};
 use model_transparency::model::{IgnoreRules, LocalModel, ModelError, ModelSource, SymlinkPolicy, Unlisted, WalkRules};
-use model_transparency::sign::{KeySigner, SignError, Signed, Signer, sign_model};
+use model_transparency::sign::{KeySigner, NewSignature, SignError, Signed, Signer, sign_model};
 use model_transparency::trust::Trust;
 use model_transparency::verify::{CompareError, CompareOptions, SignatureError, Verdict, check_signature, compare};
 
@@ -217,7 +217,8 @@ fn every_hash_and_serialization_verifies_and_notices_a_changed_byte() {
                 let parameters = Parameters { hash, serialization, ..Parameters::new(SymlinkPolicy::Deny) };
                 let manifest = Manifest::of(&listed, parameters, &options).expect("hashed");
                 assert_eq!(done.swap(0, Ordering::Relaxed), length_bytes as u64);
-                let (bundle, _) = sign_model(listed.name(), manifest, &KeySigner::new(&*KEY), None).expect("signed");
+                let NewSignature { bundle, .. } =
+                    sign_model(listed.name(), manifest, &KeySigner::new(&*KEY), None).expect("signed");
                 let verdict = verify_while(&bundle.to_json(), &root, options, || {}).expect("verifies");
                 let sharded = usize::from(serialization != Serialization::Files);
                 assert_eq!((verdict.files, verdict.empty_unlisted), (LENGTHS.len() - sharded, sharded));
@@ -307,7 +308,7 @@ fn a_signature_that_does_not_hold_is_not_handed_out() {
     let sign = |signature, material| sign_model("model", manifest.clone(), &Forger { signature, material }, None);
     let own = || Material::PublicKey { hint: Some(KEY.public_key().hint()) };
 
-    let (bundle, _) = sign(|message| Ok(KEY.sign(message)?), own()).expect("sound");
+    let NewSignature { bundle, .. } = sign(|message| Ok(KEY.sign(message)?), own()).expect("sound");
     check_signature(&Bundle::parse(&bundle.to_json()).expect("sound"), Trust::key(KEY.public_key())).expect("holds");
 
     let error = sign(|_| Ok(KEY.sign(b"something else")?), own()).expect_err("another message");

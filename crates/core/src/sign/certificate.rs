@@ -23,20 +23,19 @@ impl<'a> CertificateSigner<'a> {
     pub fn new(
         key: &'a dyn SigningKey,
         leaf: Certificate,
-        issuers: Vec<Certificate>,
+        mut issuers: Vec<Certificate>,
         now: UnixTime,
     ) -> Result<Self, UnsuitableCertificate> {
         let certified = leaf.public_key().map_err(UnsuitableCertificate::Key)?;
         if certified != *key.public_key() {
             return Err(UnsuitableCertificate::OtherKey { expected: key.public_key().hint(), found: certified.hint() });
         }
-        // Verifiers bring their own anchors: whatever is given stands for them. Without any, and for a certificate that
-        // is its own issuer, it is the anchor itself.
-        let alone = [leaf.clone()];
-        let anchors = if issuers.is_empty() || issuers.contains(&leaf) { &alone } else { issuers.as_slice() };
-        let path = validate(&leaf, &issuers, anchors, Purpose::SignModels, now)?;
+        issuers.retain(|certificate| *certificate != leaf);
+        // Verifiers bring their own anchors: whatever is given stands for them, and without any the leaf itself.
+        let anchors = if issuers.is_empty() { std::slice::from_ref(&leaf) } else { issuers.as_slice() };
+        validate(&leaf, &issuers, anchors, Purpose::SignModels, now)?;
         if issuers.is_empty() && !leaf.is_self_issued() {
-            path.leaf().check_signs_models()?;
+            leaf.check_signs_models()?;
         }
         let mut chain = vec![leaf];
         for certificate in issuers {

@@ -8,7 +8,7 @@ use crate::key::SigningFailed;
 use crate::manifest::Manifest;
 use crate::timestamp::{Timestamp, TimestampError};
 use crate::trust::{TimestampAuthority, Trust};
-use crate::verify::{self, SignatureError};
+use crate::verify::{self, Evidence, SignatureError};
 
 pub use certificate::{CertificateSigner, UnsuitableCertificate};
 pub use key::KeySigner;
@@ -46,6 +46,17 @@ pub trait Timestamper {
     fn authorities(&self) -> &[TimestampAuthority];
 }
 
+/// A new signature that holds.
+#[derive(Debug)]
+pub struct NewSignature {
+    /// What is written.
+    pub bundle: Bundle,
+    /// What was signed.
+    pub statement: Statement,
+    /// Who signed it, as a verifier finds who trusts the signer.
+    pub evidence: Evidence,
+}
+
 /// Signs a manifest: statement, envelope and bundle (OMS §6.6 to §6.8). The bundle is verified before it is returned.
 ///
 /// # Errors
@@ -55,7 +66,7 @@ pub fn sign_model(
     manifest: Manifest,
     signer: &dyn Signer,
     timestamper: Option<&dyn Timestamper>,
-) -> Result<(Bundle, Statement), SignError> {
+) -> Result<NewSignature, SignError> {
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
     let Signed { signature, material } = signer.sign(&pae(&payload), &payload)?;
@@ -70,11 +81,12 @@ pub fn sign_model(
     let bundle = Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))?;
     drop(json);
     let verified = verify::check_signature(&bundle, signer.trust())?;
+    let evidence = verified.evidence().clone();
     let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
     if *read_back.get() != statement {
         return Err(SignError::Unusable("the statement does not read back as it was written".to_owned()));
     }
-    Ok((bundle, statement))
+    Ok(NewSignature { bundle, statement, evidence })
 }
 
 /// A timestamp over `signature` that holds.

@@ -1,5 +1,6 @@
 //! §8.2: the signature holds under the given trust.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Verified;
@@ -62,49 +63,30 @@ pub struct Evidence {
 /// [`SignatureError`]: why nothing in the bundle may be believed.
 pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<SignedPayload>, SignatureError> {
     let timestamps = check_timestamps(bundle, trust.timestamps)?;
-    let (holder, hint) = match (trust.signer, bundle.material()) {
-        (SignerTrust::Key(key), Material::PublicKey { hint }) => (Holder::Key(key), hint.as_deref()),
+    let (key, hint, certificate) = match (trust.signer, bundle.material()) {
+        (SignerTrust::Key(key), Material::PublicKey { hint }) => (Cow::Borrowed(key), hint.as_deref(), None),
         (SignerTrust::Certificates(certificates), Material::CertificateChain(chain)) => {
             let signed_before = timestamps.first().map(|timestamp| timestamp.time);
             let (key, evidence) = check_certificates(chain, certificates, signed_before)?;
-            (Holder::Certified(key, evidence), None)
+            (Cow::Owned(key), None, Some(evidence))
         }
         (
             SignerTrust::Key(_) | SignerTrust::Certificates(_),
             found @ (Material::PublicKey { .. } | Material::CertificateChain(_) | Material::Certificate(_)),
         ) => return Err(SignatureError::Method { expected: trust.method(), found: found.method() }),
     };
-    let (scheme, encoding, misleading_hint) = check_key(bundle, holder.key(), hint)?;
-    let key = holder.key();
+    let (scheme, encoding, misleading_hint) = check_key(bundle, &key, hint)?;
     let evidence = Evidence {
         key_algorithm: key.algorithm(),
         key_hint: key.hint(),
         scheme,
         misleading_hint,
+        certificate,
         unchecked_log_entries: bundle.log_entries(),
         unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
         timestamps,
-        certificate: match holder {
-            Holder::Key(_) => None,
-            Holder::Certified(_, evidence) => Some(evidence),
-        },
     };
     Ok(Verified { value: SignedPayload { bytes: Arc::clone(bundle.payload()), encoding }, evidence })
-}
-
-/// A key, and why it is believed.
-enum Holder<'a> {
-    Key(&'a PublicKey),
-    Certified(PublicKey, CertificateEvidence),
-}
-
-impl Holder<'_> {
-    fn key(&self) -> &PublicKey {
-        match self {
-            Self::Key(key) => key,
-            Self::Certified(key, _) => key,
-        }
-    }
 }
 
 /// Checks every timestamp, if some authority is trusted: one that does not hold is an error, not a missing one.
