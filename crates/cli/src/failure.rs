@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use model_transparency::certificate::{PathError, RevocationError};
 use model_transparency::envelope::{InvalidStatement, ReadBundleError};
 use model_transparency::hash::ReadError;
 use model_transparency::key::{GenerateError, InvalidKey};
 use model_transparency::manifest::{Difference, HashModelError, InvalidManifest, UnhashedFile};
 use model_transparency::model::{ModelError, Problem};
 use model_transparency::output::WriteError;
-use model_transparency::sign::SignError;
+use model_transparency::sign::{SignError, UnsuitableCertificate};
 use model_transparency::verify::{CompareError, SignatureError};
 
 use crate::exit::Exit;
@@ -103,14 +104,33 @@ impl From<ReadBundleError> for Failure {
     }
 }
 
-impl From<SignatureError> for Failure {
-    fn from(error: SignatureError) -> Self {
+impl Failure {
+    /// A signature that does not hold; `could_be_dated` if it has a timestamp, and nobody is trusted for the time.
+    pub(crate) fn signature(error: SignatureError, could_be_dated: bool) -> Self {
         let message = error.to_string();
+        let failure = |kind| Self::rejected(kind, &message);
         match error {
-            SignatureError::Method { found, .. } => Self::rejected("wrong_method", message)
-                .with_hint(format!("this version verifies the `key` method alone, not `{found}`")),
-            SignatureError::OtherKey { .. } => Self::rejected("wrong_key", message),
-            SignatureError::DoesNotVerify { .. } => Self::rejected("invalid_signature", message),
+            SignatureError::Method { found: "sigstore", .. } => failure("wrong_method")
+                .with_hint("this version verifies the `key` and `certificate` methods, not yet `sigstore`"),
+            SignatureError::Method { found, .. } => {
+                failure("wrong_method").with_hint(format!("`model-signing verify {found}` is for these"))
+            }
+            SignatureError::OtherKey { .. } => failure("wrong_key"),
+            SignatureError::DoesNotVerify { .. } => failure("invalid_signature"),
+            SignatureError::Path(PathError::OutOfValidity { .. }) if could_be_dated => failure("untrusted_certificate")
+                .with_hint(
+                    "the signature has a timestamp: with --tsa-certificate-chain FILE, the certificates of an authority \
+                     that you trust, it counts as of then",
+                ),
+            SignatureError::Path(PathError::NoPath { .. } | PathError::NotTrusted { .. }) => failure("untrusted_certificate")
+                .with_hint("give the certificate of an issuer that you trust with --certificate-chain FILE"),
+            SignatureError::Path(_) | SignatureError::IdentityNeeded => failure("untrusted_certificate"),
+            SignatureError::Certificate { .. } => failure("invalid_certificate"),
+            SignatureError::Revocation(RevocationError::Revoked { .. }) => failure("revoked_certificate"),
+            SignatureError::Revocation(_) => failure("invalid_crl"),
+            SignatureError::Identity { .. } => failure("wrong_identity"),
+            SignatureError::Timestamp { .. } => failure("invalid_timestamp"),
+            SignatureError::NoTimestamp => failure("no_timestamp"),
         }
     }
 }
@@ -176,9 +196,11 @@ impl From<SignError> for Failure {
         let message = error.to_string();
         match error {
             SignError::TooLarge { .. } => Self::rejected("too_many_resources", message),
-            SignError::Key(_) | SignError::DoesNotVerify(_) | SignError::Unusable(_) => {
-                Self::could_not_check("not_signed", message)
-            }
+            SignError::Key(_)
+            | SignError::Stamp(_)
+            | SignError::Timestamp(_)
+            | SignError::DoesNotVerify(_)
+            | SignError::Unusable(_) => Self::could_not_check("not_signed", message),
         }
     }
 }
@@ -196,5 +218,16 @@ impl From<WriteError> for Failure {
 impl From<GenerateError> for Failure {
     fn from(error: GenerateError) -> Self {
         Self::could_not_check("no_key", error.to_string())
+    }
+}
+
+impl From<UnsuitableCertificate> for Failure {
+    fn from(error: UnsuitableCertificate) -> Self {
+        let kind = match error {
+            UnsuitableCertificate::Key(_) => "invalid_key",
+            UnsuitableCertificate::OtherKey { .. } => "wrong_key",
+            UnsuitableCertificate::Path(_) => "unsuitable_certificate",
+        };
+        Self::rejected(kind, error.to_string())
     }
 }

@@ -1,20 +1,28 @@
-//! Reading what a command needs besides the model: keys, passwords, paths to ignore.
+//! Reading what a command needs besides the model: keys, certificates, passwords, paths to ignore.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use model_transparency::certificate::{
+    Certificate, MAX_CERTIFICATE_FILE_BYTES, MAX_CRL_BYTES, RevocationList, UnixTime,
+};
 use model_transparency::key::{InvalidKey, PrivateKey, PrivateKeyPem, PublicKey};
 use model_transparency::model::{IgnoreRules, InvalidIgnorePath, ModelPath};
+use model_transparency::trust::{MAX_TRUSTED_ROOT_BYTES, TimestampAuthority};
+use model_transparency_remote::timestamp::{HttpTimestamper, InvalidAuthority};
 use zeroize::Zeroizing;
 
-use crate::args::PasswordArgs;
+use crate::args::{PasswordArgs, StampArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::output::Console;
 use crate::secrets;
 
 /// The longest key file that is read, in bytes; the reader of keys refuses one that reaches it.
 const MAX_KEY_FILE_BYTES: u64 = (1 << 20) + 1;
+
+const TSA_CERTIFICATE: &str = "the timestamp authority's certificate";
 
 /// Reads at most `limit` bytes of the file at `path`.
 pub(crate) fn read_limited(what: &str, path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -47,6 +55,73 @@ pub(crate) fn public_key(path: &Path) -> Result<PublicKey, Failure> {
     const WHAT: &str = "the public key";
     let text = read_limited(WHAT, path, MAX_KEY_FILE_BYTES)?;
     PublicKey::from_pem(&text).map_err(|error| Failure::key(WHAT, path, &error))
+}
+
+/// Reads every certificate of the files at `paths`, in their order.
+pub(crate) fn certificates(what: &str, paths: &[PathBuf]) -> Result<Vec<Certificate>, Failure> {
+    let mut certificates = Vec::new();
+    for path in paths {
+        let text = read_limited(what, path, MAX_CERTIFICATE_FILE_BYTES as u64 + 1)?;
+        let read = Certificate::from_file(&text)
+            .map_err(|error| Failure::rejected("invalid_certificate", format!("{what} `{}`: {error}", path.display())));
+        certificates.extend(read?);
+    }
+    Ok(certificates)
+}
+
+/// Reads revocation lists, one a file.
+pub(crate) fn revocation_lists(paths: &[PathBuf]) -> Result<Vec<RevocationList>, Failure> {
+    const WHAT: &str = "the revocation list";
+    let read = |path: &PathBuf| {
+        let bytes = read_limited(WHAT, path, MAX_CRL_BYTES as u64 + 1)?;
+        RevocationList::parse(&bytes)
+            .map_err(|error| Failure::rejected("invalid_crl", format!("{WHAT} `{}`: {error}", path.display())))
+    };
+    paths.iter().map(read).collect()
+}
+
+/// Reads the timestamp authorities that are trusted.
+pub(crate) fn timestamp_authorities(args: &TimestampArgs) -> Result<Vec<TimestampAuthority>, Failure> {
+    let mut authorities = Vec::new();
+    if !args.tsa_certificate_chain.is_empty() {
+        let certificates = certificates(TSA_CERTIFICATE, &args.tsa_certificate_chain)?;
+        authorities.push(TimestampAuthority::new(certificates));
+    }
+    if let Some(path) = &args.trusted_root {
+        const WHAT: &str = "the trusted root";
+        let json = read_limited(WHAT, path, MAX_TRUSTED_ROOT_BYTES as u64 + 1)?;
+        let invalid = |reason: String| {
+            Failure::rejected("invalid_trusted_root", format!("{WHAT} `{}`: {reason}", path.display()))
+        };
+        let found = TimestampAuthority::from_trusted_root(&json).map_err(|error| invalid(error.to_string()))?;
+        if found.is_empty() {
+            return Err(invalid("expected timestamp authorities, found none".to_owned()));
+        }
+        authorities.extend(found);
+    }
+    if args.require_timestamp && authorities.is_empty() {
+        return Err(Failure::usage("--require-timestamp needs somebody to trust for the time")
+            .with_hint("give the authority's certificates with --tsa-certificate-chain FILE"));
+    }
+    Ok(authorities)
+}
+
+/// The timestamp authority to ask, if there is one.
+pub(crate) fn timestamper(args: &StampArgs) -> Result<Option<HttpTimestamper>, Failure> {
+    let Some(url) = &args.tsa_url else { return Ok(None) };
+    let certificates = certificates(TSA_CERTIFICATE, &args.tsa_certificate_chain)?;
+    let authorities = if certificates.is_empty() { Vec::new() } else { vec![TimestampAuthority::new(certificates)] };
+    let timestamper = HttpTimestamper::new(url, authorities).map_err(|error| match error {
+        InvalidAuthority::Client(_) => Failure::could_not_check("not_signed", error.to_string()),
+        InvalidAuthority::Url(_) | InvalidAuthority::Scheme { .. } => Failure::usage(format!("--tsa-url: {error}")),
+    })?;
+    Ok(Some(timestamper))
+}
+
+/// The time of this machine.
+pub(crate) fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    UnixTime(since.map_or(0, |since| since.as_secs()))
 }
 
 /// Paths to leave out of a model: those that a bundle can record, and one that it can't.

@@ -52,16 +52,18 @@ pub(crate) fn find(model: &Path, console: &Console) -> Result<PathBuf, Failure> 
     }
 }
 
-/// Refuses to write a signature over something that is not one: a file of the model, the key.
-pub(crate) fn check_target(signature: &Path, model: &Path, private_key: Option<&Path>) -> Result<(), Failure> {
+/// Refuses to write a signature over something that is not one: a file of the model, the key, a certificate.
+pub(crate) fn check_target(signature: &Path, model: &Path, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
     let refused = |what: &str| {
         Err(Failure::usage(format!("--signature `{}` would overwrite {what}", signature.display()))
             .with_hint("name another file with --signature FILE"))
     };
     model_transparency::output::check(signature)?;
     let Ok(location) = fs::canonicalize(signature) else { return Ok(()) };
-    if private_key.and_then(|key| fs::canonicalize(key).ok()).is_some_and(|key| key == location) {
-        return refused("the private key");
+    for (what, path) in inputs {
+        if fs::canonicalize(path).is_ok_and(|input| input == location) {
+            return refused(what);
+        }
     }
     if location == *model {
         return refused("the model");

@@ -142,7 +142,7 @@ fn decide(case: &Value) -> Result<(), String> {
 }
 
 fn certificates(text: &Value) -> Result<Vec<Certificate>, String> {
-    Certificate::from_pem_file(text.as_str().ok_or("no text")?.as_bytes()).map_err(|error| error.to_string())
+    Certificate::from_file(text.as_str().ok_or("no text")?.as_bytes()).map_err(|error| error.to_string())
 }
 
 /// The time of a case, to the second, or that of the suite.

@@ -50,8 +50,8 @@ const CASES: &[(&str, Option<Expected>)] = &[
     ),
     (
         "negative/certificate-simple-wrong-ca_fail",
-        Some(refused!(Refusal::Signature(SignatureError::Path(PathError::NoPath { issuer }))
-            if issuer == "CN=root-ca")),
+        Some(refused!(Refusal::Signature(SignatureError::Path(PathError::NotTrusted { subject }))
+            if subject == "CN=root-ca")),
     ),
     (
         "negative/key-verify-as-certificate_fail",
@@ -441,7 +441,7 @@ fn public_key(oms: &Path, path: &str) -> PublicKey {
 
 fn certificates(oms: &Path, path: &str) -> Vec<Certificate> {
     let text = fs::read(oms.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-    Certificate::from_pem_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+    Certificate::from_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Copies contents and not permissions: the vectors may be read-only.

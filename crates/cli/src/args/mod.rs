@@ -4,6 +4,7 @@ mod global;
 mod hyphens;
 mod model;
 mod password;
+mod timestamps;
 
 use clap::{Parser, Subcommand};
 
@@ -15,6 +16,7 @@ pub(crate) use global::{Format, Global, LogLevel};
 pub(crate) use hyphens::{asks_for_json, with_hyphens};
 pub(crate) use model::{HashArg, HashingArgs, ModelArgs};
 pub(crate) use password::PasswordArgs;
+pub(crate) use timestamps::{StampArgs, TimestampArgs};
 
 /// Sign and verify machine-learning models.
 ///

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use model_transparency::certificate::Certificate;
 use model_transparency::envelope::{Bundle, InvalidStatement, Material, Statement};
 use model_transparency::model::SymlinkPolicy;
 use serde_json::{Value, json};
 
+use super::certificate::{add_certificate, certificate_json, stated};
 use super::verify::{hashing, parameters_json};
 use super::{Answer, CAUTION, Fields, count, size};
 
@@ -14,21 +16,23 @@ pub(crate) fn inspect_answer(path: &Path, bundle: &Bundle, statement: &Result<St
     let mut fields = Fields::default();
     fields.add("bundle", path.display().to_string());
     fields.add("method", bundle.material().method());
-    let signer = signer(bundle.material());
-    fields.add("signer", &signer.0);
+    let signer = add_signer(&mut fields, bundle.material());
     if bundle.log_entries() > 0 {
         fields.add("log records", bundle.log_entries().to_string());
     }
-    if bundle.timestamps() > 0 {
-        fields.add("timestamps", bundle.timestamps().to_string());
+    let mut timestamps = Vec::new();
+    for bytes in bundle.timestamps() {
+        let (text, json) = stated(bytes);
+        fields.add("timestamp", text);
+        timestamps.push(json);
     }
     let mut json = json!({
         "verified": false,
         "bundle": path.display().to_string(),
         "method": bundle.material().method(),
-        "signer": signer.1,
+        "signer": signer,
         "log_entries": bundle.log_entries(),
-        "timestamps": bundle.timestamps(),
+        "timestamps": timestamps,
     });
     match statement {
         Ok(statement) => push_statement(&mut fields, &mut json, statement),
@@ -41,15 +45,30 @@ pub(crate) fn inspect_answer(path: &Path, bundle: &Bundle, statement: &Result<St
     Answer { human: format!("{CAUTION}{heading}{CAUTION:#}\n{}", fields.into_text()), json }
 }
 
-fn signer(material: &Material) -> (String, Value) {
-    match material {
-        Material::PublicKey { hint: Some(hint) } => (format!("key {hint}"), json!({ "key_hint": hint })),
-        Material::PublicKey { hint: None } => ("a key, not named".to_owned(), json!({ "key_hint": null })),
-        Material::CertificateChain(chain) => {
-            (format!("a chain of {}", count(chain.len(), "certificate")), json!({ "certificates": chain.len() }))
+fn add_signer(fields: &mut Fields, material: &Material) -> Value {
+    let chain = match material {
+        Material::PublicKey { hint } => {
+            fields.add("signer", hint.as_ref().map_or("a key, not named".to_owned(), |hint| format!("key {hint}")));
+            return json!({ "key_hint": hint });
         }
-        Material::Certificate(_) => ("one certificate".to_owned(), json!({ "certificates": 1 })),
+        Material::CertificateChain(chain) => chain.as_slice(),
+        Material::Certificate(certificate) => std::slice::from_ref(certificate),
+    };
+    let mut certificates = Vec::new();
+    for (index, der) in chain.iter().enumerate() {
+        let label = if index == 0 { "signer" } else { "certificate" };
+        match Certificate::from_der(der) {
+            Ok(certificate) => {
+                add_certificate(fields, label, &certificate);
+                certificates.push(certificate_json(&certificate));
+            }
+            Err(error) => {
+                fields.add(label, format!("invalid: {error}"));
+                certificates.push(json!({ "invalid": error.to_string() }));
+            }
+        }
     }
+    json!({ "certificates": certificates })
 }
 
 fn push_statement(fields: &mut Fields, json: &mut Value, statement: &Statement) {

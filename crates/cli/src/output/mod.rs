@@ -1,5 +1,6 @@
 //! The only place that prints: results on standard output, everything else on standard error.
 
+mod certificate;
 mod digest;
 mod document;
 mod failure;
@@ -17,11 +18,12 @@ use crate::args::{Format, LogLevel};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+pub(crate) use certificate::colons;
 pub(crate) use digest::digest_answer;
 pub(crate) use failure::human as failure_text;
 pub(crate) use inspect::inspect_answer;
 pub(crate) use text::{Fields, count, escape, size};
-pub(crate) use verify::{sign_answer, verify_answer};
+pub(crate) use verify::{Signed, sign_answer, verify_answer};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use model_transparency::certificate::UnixTime;
 use model_transparency::envelope::Statement;
-use model_transparency::key::{PublicKey, SignatureScheme};
+use model_transparency::key::SignatureScheme;
 use model_transparency::manifest::{Parameters, Serialization};
 use model_transparency::model::{Finding, SymlinkPolicy};
-use model_transparency::verify::Verdict;
+use model_transparency::verify::{Evidence, Verdict};
 use serde_json::{Value, json};
 
+use super::certificate::{add_path, certificate_json, path_json, timestamps_json, voucher};
 use super::{Answer, Fields, GOOD, count, size};
 
 /// The answer of `verify`.
@@ -25,6 +27,12 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
         "signed by",
         format!("{} key {} ({})", evidence.key_algorithm, evidence.key_hint, scheme(evidence.scheme)),
     );
+    if let Some(certificate) = &evidence.certificate {
+        add_path(&mut fields, evidence, certificate);
+    }
+    for timestamp in &evidence.timestamps {
+        fields.add("timestamp", format!("{}, by {}", timestamp.time, voucher(timestamp)));
+    }
     fields.add("signed as", statement.model_name());
     fields.add(
         "files",
@@ -46,15 +54,16 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
     }
     fields.add_list("not checked", not_checked.iter().map(String::as_str));
 
-    let json = json!({
+    let mut json = json!({
         "model": model.display().to_string(),
         "signature": signature.display().to_string(),
-        "method": "key",
+        "method": method(evidence),
         "signer": {
             "key_algorithm": evidence.key_algorithm.to_string(),
             "key_hint": evidence.key_hint,
             "scheme": scheme(evidence.scheme),
         },
+        "timestamps": timestamps_json(&evidence.timestamps),
         "format": statement.format().to_string(),
         "signed_as": statement.model_name(),
         "files": verdict.files,
@@ -68,34 +77,50 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
         "followed_outside": followed_outside(&verdict.findings),
         "not_checked": not_checked,
     });
+    if let Some(certificate) = &evidence.certificate {
+        json["signer"]["certificate"] = path_json(evidence, certificate);
+    }
     Answer { human: format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text()), json }
 }
 
+/// A model that was signed.
+pub(crate) struct Signed<'a> {
+    pub(crate) statement: &'a Statement,
+    pub(crate) evidence: &'a Evidence,
+    /// The times that the timestamps in the signature state.
+    pub(crate) timestamps: &'a [UnixTime],
+    pub(crate) length_bytes: u64,
+}
+
 /// The answer of `sign`.
-pub(crate) fn sign_answer(
-    model: &Path,
-    signature: &Path,
-    statement: &Statement,
-    key: &PublicKey,
-    length_bytes: u64,
-) -> Answer {
+pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -> Answer {
+    let Signed { statement, evidence, timestamps, length_bytes } = *signed;
     let manifest = statement.manifest();
     let parameters = manifest.parameters();
     let mut fields = Fields::default();
     fields.add("model", model.display().to_string());
     fields.add("signature", signature.display().to_string());
-    fields.add("signed by", format!("{} key {}", key.algorithm(), key.hint()));
+    fields.add("signed by", format!("{} key {}", evidence.key_algorithm, evidence.key_hint));
+    let leaf = evidence.certificate.as_ref().map(|certificate| certificate.path.leaf());
+    if let Some(leaf) = leaf {
+        fields.add("certificate", leaf.subject());
+        fields.add("", format!("valid until {}; sha256 {}", leaf.not_after(), leaf.fingerprint()));
+    }
+    for time in timestamps {
+        fields.add("timestamp", time.to_string());
+    }
     fields.add("signed as", statement.model_name());
     fields.add(
         "files",
         format!("{}, {}, {}", count(manifest.file_count(), "file"), size(length_bytes), hashing(parameters)),
     );
     fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
-    let json = json!({
+    let mut json = json!({
         "model": model.display().to_string(),
         "signature": signature.display().to_string(),
-        "method": "key",
-        "signer": { "key_algorithm": key.algorithm().to_string(), "key_hint": key.hint() },
+        "method": method(evidence),
+        "signer": { "key_algorithm": evidence.key_algorithm.to_string(), "key_hint": evidence.key_hint },
+        "timestamps": timestamps.iter().map(UnixTime::to_string).collect::<Vec<_>>(),
         "signed_as": statement.model_name(),
         "files": manifest.file_count(),
         "resources": manifest.resources().len(),
@@ -103,7 +128,15 @@ pub(crate) fn sign_answer(
         "root_digest": { "sha256": manifest.root_digest().to_hex() },
         "serialization": parameters_json(parameters),
     });
+    if let Some(leaf) = leaf {
+        json["signer"]["certificate"] = certificate_json(leaf);
+    }
     Answer { human: format!("{GOOD}Signing succeeded{GOOD:#}\n{}", fields.into_text()), json }
+}
+
+/// The signing method, as the bundle has it.
+fn method(evidence: &Evidence) -> &'static str {
+    if evidence.certificate.is_some() { "certificate" } else { "key" }
 }
 
 /// `sha256`, or `sha256 in shards of 1.00 GB`.
@@ -165,12 +198,30 @@ fn followed_outside(findings: &[Finding]) -> Vec<Value> {
 /// What a reader might believe was checked.
 fn not_checked(verdict: &Verdict) -> Vec<String> {
     let evidence = &verdict.evidence;
-    let mut items = vec!["who holds the key, and when the model was signed".to_owned()];
+    let mut items = Vec::new();
+    let dated = !evidence.timestamps.is_empty();
+    match &evidence.certificate {
+        None if dated => items.push("who holds the key".to_owned()),
+        None => items.push("who holds the key, and when the model was signed".to_owned()),
+        Some(certificate) => {
+            if certificate.identity.is_none() && !certificate.path.certificates().is_empty() {
+                items.push("that it is this signer that was expected (--certificate-identity)".to_owned());
+            }
+            if !certificate.revocation.unchecked.is_empty() {
+                let subjects = certificate.revocation.unchecked.join("; ");
+                items.push(format!("whether a certificate was revoked (--crl): {subjects}"));
+            }
+            if !dated {
+                items.push("when the model was signed".to_owned());
+            }
+        }
+    }
     if evidence.unchecked_log_entries > 0 {
         items.push(format!("the bundle's {}", count(evidence.unchecked_log_entries, "transparency log record")));
     }
     if evidence.unchecked_timestamps > 0 {
-        items.push(format!("the bundle's {}", count(evidence.unchecked_timestamps, "timestamp")));
+        let timestamps = count(evidence.unchecked_timestamps, "timestamp");
+        items.push(format!("the bundle's {timestamps} (--tsa-certificate-chain)"));
     }
     items
 }

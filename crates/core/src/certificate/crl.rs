@@ -10,7 +10,7 @@ use super::name::names_match;
 use super::{Certificate, UnixTime, UsageError, ValidPath, signature};
 
 /// The largest revocation list that is read, in bytes.
-const MAX_CRL_BYTES: usize = 64 << 20;
+pub const MAX_CRL_BYTES: usize = 32 << 20;
 
 const DELTA_INDICATOR: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.27");
 const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");

@@ -27,7 +27,7 @@ use x509_cert::time::Time;
 
 use crate::key::{InvalidKey, PublicKey};
 
-pub use crl::{InvalidCrl, Revocation, RevocationError, RevocationList};
+pub use crl::{InvalidCrl, MAX_CRL_BYTES, Revocation, RevocationError, RevocationList};
 pub use identity::{IdentityRule, InvalidIdentityRule};
 pub use path::{MAX_INTERMEDIATES, PathError, ValidPath, validate};
 pub use usage::{Purpose, UsageError};
@@ -97,13 +97,16 @@ impl Certificate {
         Ok(Self { der: der.to_vec(), parsed })
     }
 
-    /// Reads every certificate of a PEM file, in their order. Other blocks are passed over.
+    /// Reads every certificate of a PEM file, in their order, or the one of a DER file. Other PEM blocks are passed over.
     ///
     /// # Errors
     /// [`InvalidCertificate`]: what is wrong with the file, or with which certificate.
-    pub fn from_pem_file(text: &[u8]) -> Result<Vec<Self>, InvalidCertificate> {
+    pub fn from_file(text: &[u8]) -> Result<Vec<Self>, InvalidCertificate> {
         if text.len() > MAX_CERTIFICATE_FILE_BYTES {
             return Err(InvalidCertificate::FileTooLarge);
+        }
+        if text.starts_with(&[DER_SEQUENCE]) {
+            return Self::from_der(text).map(|certificate| vec![certificate]);
         }
         let blocks = crate::key::pem_blocks(text).map_err(InvalidCertificate::Pem)?;
         let certificates: Vec<&Pem> =
@@ -233,6 +236,8 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// What every certificate in DER begins with, and no PEM.
+const DER_SEQUENCE: u8 = 0x30;
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 

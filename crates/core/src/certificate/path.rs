@@ -87,7 +87,8 @@ pub fn validate(
     if let Some(path) = search.extend(&mut vec![leaf]) {
         return Ok(path);
     }
-    Err(search.error.map_or_else(|| PathError::NoPath { issuer: leaf.issuer() }, |(_, error)| error))
+    let no_path = || PathError::NoPath { subject: leaf.subject(), issuer: leaf.issuer() };
+    Err(search.error.map_or_else(no_path, |(_, error)| error))
 }
 
 impl Certificate {
@@ -145,7 +146,15 @@ impl<'a> Search<'a> {
             }
         }
         if issuers == 0 {
-            self.record(path.len(), PathError::NoPath { issuer: current.issuer() });
+            let subject = current.subject();
+            self.record(
+                path.len(),
+                if current.is_self_issued() {
+                    PathError::NotTrusted { subject }
+                } else {
+                    PathError::NoPath { subject, issuer: current.issuer() }
+                },
+            );
         }
         None
     }
@@ -290,9 +299,19 @@ fn usage(certificate: &Certificate, error: UsageError) -> PathError {
 /// Why there is no valid path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
+    /// The path ends in a certificate that is its own issuer.
+    #[error("no path to a trusted certificate: it ends in the certificate of `{subject}`, which is not trusted")]
+    NotTrusted {
+        /// Whose certificate.
+        subject: String,
+    },
     /// Nobody given is the issuer.
-    #[error("no path to a trusted certificate: the issuer `{issuer}` is neither trusted nor in the bundle")]
+    #[error(
+        "no path to a trusted certificate: `{issuer}`, the issuer of `{subject}`, is neither trusted nor in the signature"
+    )]
     NoPath {
+        /// Whose certificate.
+        subject: String,
         /// The issuer that is missing.
         issuer: String,
     },

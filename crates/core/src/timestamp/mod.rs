@@ -73,6 +73,12 @@ impl Timestamp {
         &self.token.certificates
     }
 
+    /// The certificate of its signer, **unverified**, if it is in it.
+    #[must_use]
+    pub fn signer(&self) -> Option<&Certificate> {
+        self.token.certificates.iter().find(|certificate| self.token.is_signer(certificate))
+    }
+
     /// Checks that it is over `signature`, and that one of `authorities` vouches for it at its time.
     ///
     /// # Errors
@@ -88,7 +94,10 @@ impl Timestamp {
             match self.token.verify(authority) {
                 Ok(verified) => return Ok(verified),
                 // An authority that is not the one says less than the one that is.
-                Err(TimestampError::Path(PathError::NoPath { .. }) | TimestampError::NoSigner) if error.is_some() => {}
+                Err(
+                    TimestampError::Path(PathError::NoPath { .. } | PathError::NotTrusted { .. })
+                    | TimestampError::NoSigner,
+                ) if error.is_some() => {}
                 Err(other) => error = Some(other),
             }
         }

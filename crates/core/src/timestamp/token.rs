@@ -104,7 +104,7 @@ impl Token {
         }
     }
 
-    fn is_signer(&self, certificate: &Certificate) -> bool {
+    pub(super) fn is_signer(&self, certificate: &Certificate) -> bool {
         match &self.signer.sid {
             SignerIdentifier::IssuerAndSerialNumber(id) => certificate.is(&id.issuer, &id.serial_number),
             SignerIdentifier::SubjectKeyIdentifier(id) => certificate.has_key_identifier(id.0.as_bytes()),

@@ -7,7 +7,7 @@ use crate::certificate::{Certificate, IdentityRule, RevocationList, UnixTime};
 use crate::key::PublicKey;
 
 pub use public_authorities::public_authorities;
-pub use timestamps::{InvalidTrustedRoot, TimestampAuthority};
+pub use timestamps::{InvalidTrustedRoot, MAX_TRUSTED_ROOT_BYTES, TimestampAuthority};
 
 /// What a verification rests on.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::certificate::{Certificate, InvalidCertificate, UnixTime};
 
 /// The largest trusted root that is read, in bytes.
-const MAX_TRUSTED_ROOT_BYTES: usize = 4 << 20;
+pub const MAX_TRUSTED_ROOT_BYTES: usize = 4 << 20;
 
 /// A timestamp authority (RFC 3161) that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,7 +33,7 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
-    check(&args.common, Some(&args.private_key))?;
+    check(&args.common, &[("the private key", &args.private_key)])?;
     let key = inputs::private_key(&args.private_key, &args.password, console)?;
     sign(&args.common, &KeySigner::new(&key), global, console)
 }

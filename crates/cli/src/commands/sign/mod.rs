@@ -1,22 +1,26 @@
 //! `sign`: one file for each method; what they share is here.
 
+mod certificate;
 mod key;
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use model_transparency::certificate::UnixTime;
+use model_transparency::envelope::Bundle;
 use model_transparency::hash::HashAlgorithm;
 use model_transparency::key::KeyAlgorithm;
 use model_transparency::manifest::Serialization;
 use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
 use model_transparency::output::{Access, Existing};
-use model_transparency::sign::{Signer, sign_model};
-use model_transparency::trust::Trust;
+use model_transparency::sign::{NewSignature, Signer, Timestamper, sign_model};
+use model_transparency::timestamp::Timestamp;
 
 use super::digest::list;
-use crate::args::{Global, HashingArgs, ModelArgs};
+use crate::args::{Global, HashingArgs, ModelArgs, StampArgs};
 use crate::failure::Failure;
-use crate::output::{Answer, Console, sign_answer};
+use crate::inputs::timestamper;
+use crate::output::{Answer, Console, Signed, sign_answer};
 use crate::signature_file::{self, DEFAULT_NAME};
 
 /// Sign a model
@@ -32,11 +36,13 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Method {
     Key(key::Args),
+    Certificate(certificate::Args),
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     match &args.method {
         Method::Key(args) => key::run(args, global, console),
+        Method::Certificate(args) => certificate::run(args, global, console),
     }
 }
 
@@ -52,6 +58,9 @@ pub(crate) struct Common {
 
     #[command(flatten)]
     pub(crate) hashing: HashingArgs,
+
+    #[command(flatten)]
+    pub(crate) stamp: StampArgs,
 }
 
 /// Signs with a key and every default; for `quickstart`.
@@ -66,14 +75,17 @@ pub(crate) fn key(
         model: ModelArgs::new(model.to_owned()),
         signature: signature.to_owned(),
         hashing: HashingArgs { hash: crate::args::HashArg::Sha256, shard_size: None },
+        stamp: StampArgs::default(),
     };
     key::run(&key::Args::new(common, private_key.to_owned()), global, console)
 }
 
 /// Refuses early, before anything long or secret, what could only fail later.
-pub(crate) fn check(common: &Common, private_key: Option<&Path>) -> Result<(), Failure> {
+///
+/// `inputs` are what the signature must not overwrite: each with what it is.
+pub(crate) fn check(common: &Common, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
     let location = LocalModel::locate(&common.model.path, common.model.symlinks())?;
-    signature_file::check_target(&common.signature, &location, private_key)
+    signature_file::check_target(&common.signature, &location, inputs)
 }
 
 /// Hashes the model, has it signed, and writes the signature.
@@ -83,26 +95,33 @@ pub(crate) fn sign(
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
+    let timestamper = timestamper(&common.stamp)?;
     let list = list(&common.model, &common.signature, console)?;
-    warn(common, &list.model, signer, console);
+    warn(common, &list.model, console);
     let manifest = list.hash(&common.model, &common.hashing, global, console)?;
     let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());
     // A model of many files takes much memory, and so does its bundle.
     drop(list);
-    let (bundle, statement) = sign_model(&name, manifest, signer)?;
-    let json = bundle.to_json();
-    drop(bundle);
-    model_transparency::output::write(&common.signature, &json, Access::Everyone, Existing::Replace)?;
-    let Trust::Key(key) = signer.trust();
-    Ok(sign_answer(&common.model.path, &common.signature, &statement, key, length_bytes))
-}
-
-fn warn(common: &Common, model: &LocalModel, signer: &dyn Signer, console: &Console) {
-    if let Trust::Key(key) = signer.trust()
-        && key.algorithm() == (KeyAlgorithm::Rsa { bits: 2048 })
-    {
+    let timestamper = timestamper.as_ref().map(|timestamper| timestamper as &dyn Timestamper);
+    let NewSignature { bundle, statement, evidence } = sign_model(&name, manifest, signer, timestamper)?;
+    if evidence.key_algorithm == (KeyAlgorithm::Rsa { bits: 2048 }) {
         console.warn("an RSA key of 2048 bits is the shortest that is accepted; use 3072 or more, or ECDSA");
     }
+    let json = bundle.to_json();
+    let timestamps = timestamps(&bundle);
+    drop(bundle);
+    model_transparency::output::write(&common.signature, &json, Access::Everyone, Existing::Replace)?;
+    let signed = Signed { statement: &statement, evidence: &evidence, timestamps: &timestamps, length_bytes };
+    Ok(sign_answer(&common.model.path, &common.signature, &signed))
+}
+
+/// The times that the new signature's timestamps state.
+fn timestamps(bundle: &Bundle) -> Vec<UnixTime> {
+    let parsed = bundle.timestamps().iter().filter_map(|bytes| Timestamp::parse(bytes).ok());
+    parsed.map(|timestamp| timestamp.stated_time()).collect()
+}
+
+fn warn(common: &Common, model: &LocalModel, console: &Console) {
     if HashAlgorithm::from(common.hashing.hash) != HashAlgorithm::Sha256 {
         console.warn("the Python command line can't verify a signature made with --hash");
     }

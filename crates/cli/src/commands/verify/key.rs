@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use model_transparency::trust::Trust;
+use model_transparency::trust::SignerTrust;
 
-use super::{Common, verify};
+use super::{Common, open, verify};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::inputs;
@@ -29,5 +29,6 @@ impl Args {
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let key = inputs::public_key(&args.public_key)?;
-    verify(&args.common, Trust::key(&key), global, console)
+    let signature = open(&args.common, console)?;
+    verify(&args.common, signature, SignerTrust::Key(&key), global, console)
 }

@@ -1,5 +1,6 @@
 //! `verify`: one file for each method; what they share is here.
 
+mod certificate;
 mod key;
 
 use std::path::{Path, PathBuf};
@@ -8,12 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::{ArgAction, Subcommand};
 use model_transparency::envelope::Bundle;
 use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
-use model_transparency::trust::Trust;
+use model_transparency::trust::{SignerTrust, TimestampTrust, Trust};
 use model_transparency::verify::{CompareError, CompareOptions, check_signature, compare};
 
-use crate::args::{Global, ModelArgs};
+use crate::args::{Global, ModelArgs, TimestampArgs};
 use crate::failure::Failure;
-use crate::inputs::{Exclusions, exclusions};
+use crate::inputs::{Exclusions, exclusions, timestamp_authorities};
 use crate::output::{Answer, Console, verify_answer};
 use crate::signature_file;
 
@@ -31,11 +32,13 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Method {
     Key(key::Args),
+    Certificate(certificate::Args),
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     match &args.method {
         Method::Key(args) => key::run(args, global, console),
+        Method::Certificate(args) => certificate::run(args, global, console),
     }
 }
 
@@ -67,6 +70,9 @@ pub(crate) struct Common {
     /// Do not accept them
     #[arg(long, overrides_with = "ignore_unsigned_files")]
     no_ignore_unsigned_files: bool,
+
+    #[command(flatten)]
+    timestamps: TimestampArgs,
 }
 
 impl Common {
@@ -88,20 +94,43 @@ pub(crate) fn key(
         signature: Some(signature.to_owned()),
         ignore_unsigned_files: false,
         no_ignore_unsigned_files: false,
+        timestamps: TimestampArgs::default(),
     };
     key::run(&key::Args::new(common, public_key.to_owned()), global, console)
 }
 
-/// Checks the signature against `trust`, then the model against what was signed.
-pub(crate) fn verify(common: &Common, trust: Trust<'_>, global: &Global, console: &Console) -> Result<Answer, Failure> {
+/// A signature that was read, and where it is.
+pub(crate) struct Signature {
+    pub(crate) path: PathBuf,
+    pub(crate) bundle: Bundle,
+}
+
+/// Reads the signature that is to be verified, finding it first if it was not named.
+pub(crate) fn open(common: &Common, console: &Console) -> Result<Signature, Failure> {
+    LocalModel::locate(&common.model.path, SymlinkPolicy::Allow)?;
+    let path = match &common.signature {
+        Some(path) => path.clone(),
+        None => signature_file::find(&common.model.path, console)?,
+    };
+    let bundle = Bundle::read(&path)?;
+    Ok(Signature { path, bundle })
+}
+
+/// Checks the signature against `signer`, then the model against what was signed.
+pub(crate) fn verify(
+    common: &Common,
+    Signature { path: signature, bundle }: Signature,
+    signer: SignerTrust<'_>,
+    global: &Global,
+    console: &Console,
+) -> Result<Answer, Failure> {
     let model = &common.model;
     let location = LocalModel::locate(&model.path, SymlinkPolicy::Allow)?;
-    let signature = match &common.signature {
-        Some(signature) => signature.clone(),
-        None => signature_file::find(&model.path, console)?,
-    };
-    let bundle = Bundle::read(&signature)?;
-    let statement = check_signature(&bundle, trust)?.statement()?;
+    let authorities = timestamp_authorities(&common.timestamps)?;
+    let timestamps = TimestampTrust { authorities: &authorities, required: common.timestamps.require_timestamp };
+    let verified = check_signature(&bundle, Trust { signer, timestamps })
+        .map_err(|error| Failure::signature(error, !bundle.timestamps().is_empty() && authorities.is_empty()))?;
+    let statement = verified.statement()?;
     drop(bundle);
     if let Some(hint) = &statement.evidence().misleading_hint {
         console.warn(&format!("the bundle says that key {hint} signed it, but the key given did"));
