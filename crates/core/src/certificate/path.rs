@@ -177,6 +177,8 @@ impl<'a> Search<'a> {
     }
 
     fn record(&mut self, distance: usize, error: PathError) {
+        // What was not tried may have been the path.
+        let distance = if error == PathError::TooManyCandidates { usize::MAX } else { distance };
         if self.error.as_ref().is_none_or(|(furthest, _)| distance > *furthest) {
             self.error = Some((distance, error));
         }
