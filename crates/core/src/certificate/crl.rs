@@ -6,8 +6,9 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::CrlReason;
 
+use super::bounds::{Sets, has_small_sets};
 use super::name::names_match;
-use super::{Certificate, UnixTime, UsageError, ValidPath, signature};
+use super::{Certificate, NOT_NESTED, UnixTime, UsageError, ValidPath, signature};
 
 /// The largest revocation list that is read, in bytes.
 pub const MAX_CRL_BYTES: usize = 32 << 20;
@@ -44,6 +45,9 @@ impl RevocationList {
     }
 
     fn from_der(der: &[u8]) -> Result<Self, InvalidCrl> {
+        if !has_small_sets(der, Sets::Tagged) {
+            return Err(InvalidCrl::Malformed(NOT_NESTED.to_owned()));
+        }
         let parsed = CertificateList::from_der(der).map_err(|error| InvalidCrl::Malformed(error.to_string()))?;
         // What is signed is what was read: no second encoding of the same values.
         if parsed.to_der().ok().as_deref() != Some(der) || parsed.signature_algorithm != parsed.tbs_cert_list.signature

@@ -3,6 +3,7 @@
 //! Nothing here decides whom to trust: [`validate`] finds a path to the anchors that the caller gives, at the time that
 //! the caller gives.
 
+mod bounds;
 mod constraints;
 mod crl;
 mod identity;
@@ -17,7 +18,7 @@ use std::fmt;
 use model_hash::HashAlgorithm;
 use pem::Pem;
 use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::der::{Decode, DecodeOwned, Encode};
+use x509_cert::der::{Decode, DecodeOwned, Encode, ErrorKind};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{SubjectAltName, SubjectKeyIdentifier};
 use x509_cert::name::Name;
@@ -27,6 +28,7 @@ use x509_cert::time::Time;
 
 use crate::key::{InvalidKey, PublicKey};
 
+pub(crate) use bounds::{Sets, has_small_sets};
 pub use crl::{InvalidCrl, MAX_CRL_BYTES, Revocation, RevocationError, RevocationList};
 pub use identity::{IdentityRule, InvalidIdentityRule};
 pub use path::{MAX_INTERMEDIATES, PathError, ValidPath, validate};
@@ -81,6 +83,9 @@ impl Certificate {
     pub fn from_der(der: &[u8]) -> Result<Self, InvalidCertificate> {
         if der.len() > MAX_CERTIFICATE_BYTES {
             return Err(InvalidCertificate::TooLarge { found: der.len() });
+        }
+        if !has_small_sets(der, Sets::Implicit) {
+            return Err(InvalidCertificate::Malformed(NOT_NESTED.to_owned()));
         }
         let parsed = x509_cert::Certificate::from_der(der).map_err(|e| InvalidCertificate::Malformed(e.to_string()))?;
         // What is signed is what was read: no second encoding of the same values.
@@ -220,7 +225,10 @@ impl Certificate {
     fn extension<T: DecodeOwned>(&self, oid: ObjectIdentifier) -> Result<Option<T>, x509_cert::der::Error> {
         let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
         let found = extensions.into_iter().find(|extension| extension.extn_id == oid);
-        found.map(|extension| T::from_der(extension.extn_value.as_bytes())).transpose()
+        let read = |value: &[u8]| {
+            if has_small_sets(value, Sets::Tagged) { T::from_der(value) } else { Err(ErrorKind::Overflow.into()) }
+        };
+        found.map(|extension| read(extension.extn_value.as_bytes())).transpose()
     }
 
     /// Whether an extension is critical, if it is there.
@@ -239,6 +247,8 @@ impl fmt::Debug for Certificate {
 /// What every certificate in DER begins with, and no PEM.
 const DER_SEQUENCE: u8 = 0x30;
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+/// What is wrong with bytes that are not parsed at all.
+pub(crate) const NOT_NESTED: &str = "it is not well nested DER, or a set in it is too large";
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
 fn text_of(name: &GeneralName) -> Option<String> {

@@ -11,6 +11,7 @@ use der::{Decode, Encode};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use crate::certificate::{Certificate, PathError, UnixTime, ValidPath};
+use crate::certificate::{NOT_NESTED, Sets, has_small_sets};
 use crate::trust::TimestampAuthority;
 use token::Token;
 use wire::{MessageImprint, TimeStampReq, TimeStampResp};
@@ -45,6 +46,9 @@ impl Timestamp {
     pub fn parse(bytes: &[u8]) -> Result<Self, TimestampError> {
         if bytes.len() > MAX_TIMESTAMP_BYTES {
             return Err(TimestampError::TooLarge { found: bytes.len() });
+        }
+        if !has_small_sets(bytes, Sets::Implicit) {
+            return Err(malformed(NOT_NESTED));
         }
         let Ok(response) = TimeStampResp::from_der(bytes) else {
             return Token::from_der(bytes).map(|token| Self { token });

@@ -91,11 +91,12 @@ fn a_chain_leads_to_any_certificate_that_is_given() {
     }
     // Whatever order they are in, and whatever stands between them; the leaf is first.
     let mixed = bundle(&pki.leaf.key, &[&leaf, &root, &other.certificate, &intermediate, &intermediate]);
-    Verifier::new(&[root.clone()]).verify(&mixed).expect("trusted");
+    Verifier::new(std::slice::from_ref(&root)).verify(&mixed).expect("trusted");
     let swapped = bundle(&pki.leaf.key, &[&intermediate, &leaf]);
-    assert!(Verifier::new(&[root.clone()]).verify(&swapped).is_err(), "an issuer is not the signer");
+    assert!(Verifier::new(std::slice::from_ref(&root)).verify(&swapped).is_err(), "an issuer is not the signer");
 
-    let error = Verifier::new(&[other.certificate.clone()]).verify(&full).expect_err("another root of that name");
+    let error =
+        Verifier::new(std::slice::from_ref(&other.certificate)).verify(&full).expect_err("another root of that name");
     assert!(matches!(error, SignatureError::Path(PathError::Signature { .. })), "{error}");
     let error = Verifier::new(&[root]).verify(&bundle(&pki.leaf.key, &[&leaf])).expect_err("a gap");
     let SignatureError::Path(PathError::NoPath { subject, issuer }) = error else { panic!("{error}") };

@@ -18,7 +18,7 @@ fn numbered() -> Chain {
 
 fn verify(pki: &Chain, lists: Vec<RevocationList>) -> Result<(Vec<String>, Vec<String>), RevocationError> {
     let bundle = bundle(&pki.leaf.key, &[&pki.leaf.certificate, &pki.intermediate.certificate]);
-    match (Verifier { lists, ..Verifier::new(&[pki.root.certificate.clone()]) }).verify(&bundle) {
+    match (Verifier { lists, ..Verifier::new(std::slice::from_ref(&pki.root.certificate)) }).verify(&bundle) {
         Ok(evidence) => {
             let revocation = evidence.certificate.expect("of the certificate method").revocation;
             Ok((revocation.checked.into_iter().map(|(subject, _)| subject).collect(), revocation.unchecked))

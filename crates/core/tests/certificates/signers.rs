@@ -54,7 +54,7 @@ fn the_chain_is_in_the_bundle_leaf_first_and_nothing_twice() {
         assert_eq!(*bundle.material(), Material::CertificateChain(expected));
         assert_eq!(evidence.certificate.expect("of the certificate method").path.leaf(), leaf);
         let json = serde_json::from_slice(&bundle.to_json()).expect("JSON");
-        let verdict = Verifier::new(&[root.clone()]).verify(&json);
+        let verdict = Verifier::new(std::slice::from_ref(root)).verify(&json);
         assert_eq!(verdict.is_ok(), !issuers.is_empty(), "{verdict:?}");
     }
     let own = self_signed("Leaf", PLAIN);
