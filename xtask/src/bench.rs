@@ -16,7 +16,7 @@ use self::measure::{Comparison, compare};
 use self::models::{MODELS, Model, Scale};
 use crate::process;
 use crate::reference::Reference;
-use crate::tool::{Subject, Symlinks, Tool};
+use crate::tool::{Method, Subject, Symlinks, Tool};
 use crate::workspace::Workspace;
 
 /// How to measure.
@@ -92,8 +92,8 @@ fn measure_model(
     let folder = tempfile::tempdir()?;
     let signatures = tools.map(|tool| folder.path().join(tool.name));
     let subject = |which: usize| Subject { model: path, signature: &signatures[which], symlinks: Symlinks::Refused };
-    let sign = [0, 1].map(|which| tools[which].sign(subject(which), &keys.private, &[]));
-    let verify = [0, 1].map(|which| tools[which].verify(subject(which), &keys.public));
+    let sign = [0, 1].map(|which| tools[which].sign(subject(which), &Method::private_key(&keys.private), &[]));
+    let verify = [0, 1].map(|which| tools[which].verify(subject(which), &Method::public_key(&keys.public)));
     println!("==> {}, {runs} runs each", model.name);
     Ok([compare(model, "sign", sign, runs)?, compare(model, "verify", verify, runs)?])
 }

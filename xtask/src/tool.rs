@@ -1,5 +1,6 @@
 //! One of the two command lines that are compared, and what it says.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -14,6 +15,14 @@ pub(crate) struct Tool {
     /// `ours` or `theirs`.
     pub(crate) name: &'static str,
     program: PathBuf,
+    environment: Vec<(&'static str, OsString)>,
+}
+
+/// How to sign or to verify: the subcommand, and the flags that it has of its own.
+#[derive(Clone)]
+pub(crate) struct Method {
+    name: &'static str,
+    flags: Vec<(&'static str, OsString)>,
 }
 
 /// What to sign or verify. Relative paths are relative to the folder that the command runs in.
@@ -31,26 +40,56 @@ pub(crate) enum Symlinks {
     Refused,
 }
 
+impl Method {
+    /// The subcommand.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, flags: Vec::new() }
+    }
+
+    /// Adds a flag and its value.
+    pub(crate) fn flag(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
+        self.flags.push((flag, value.into()));
+        self
+    }
+
+    /// The method `key`, for signing.
+    pub(crate) fn private_key(key: &Path) -> Self {
+        Self::new("key").flag("--private_key", key)
+    }
+
+    /// The method `key`, for verifying.
+    pub(crate) fn public_key(key: &Path) -> Self {
+        Self::new("key").flag("--public_key", key)
+    }
+}
+
 impl Tool {
     /// Names a tool.
     pub(crate) fn new(name: &'static str, program: PathBuf) -> Self {
-        Self { name, program }
+        Self { name, program, environment: Vec::new() }
     }
 
-    /// `sign key`, with paths inside the model to leave out.
-    pub(crate) fn sign(&self, subject: Subject<'_>, private_key: &Path, ignored: &[&str]) -> Command {
-        let mut command = self.command(["sign", "key"]);
+    /// The tool, run with one more environment variable.
+    pub(crate) fn with_variable(&self, name: &'static str, value: impl Into<OsString>) -> Self {
+        let mut tool = self.clone();
+        tool.environment.push((name, value.into()));
+        tool
+    }
+
+    /// `sign`, with paths inside the model to leave out.
+    pub(crate) fn sign(&self, subject: Subject<'_>, method: &Method, ignored: &[&str]) -> Command {
+        let mut command = self.command(["sign", method.name]);
         subject.append_to(&mut command);
-        command.arg("--private_key").arg(private_key);
+        method.append_to(&mut command);
         append_ignored(&mut command, ignored);
         command
     }
 
-    /// `verify key`.
-    pub(crate) fn verify(&self, subject: Subject<'_>, public_key: &Path) -> Command {
-        let mut command = self.command(["verify", "key"]);
+    /// `verify`.
+    pub(crate) fn verify(&self, subject: Subject<'_>, method: &Method) -> Command {
+        let mut command = self.command(["verify", method.name]);
         subject.append_to(&mut command);
-        command.arg("--public_key").arg(public_key);
+        method.append_to(&mut command);
         command
     }
 
@@ -85,7 +124,16 @@ impl Tool {
         }
         // Without it Python cannot print the names of some models in the C locale.
         command.env("PYTHONUTF8", "1");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
+    }
+}
+
+impl Method {
+    fn append_to(&self, command: &mut Command) {
+        for (flag, value) in &self.flags {
+            command.arg(flag).arg(value);
+        }
     }
 }
 

@@ -1,83 +1,98 @@
-//! One model and one key, signed by each tool and verified by the other.
+//! A model that one tool signed, and what the other says of it, whatever the method.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::case::{Case, Order, Tampering};
-use super::table::{Cell, Row};
+use super::case::{Case, Tampering};
+use super::table::Cell;
 use crate::process;
-use crate::tool::{Subject, Tool, explain};
+use crate::tool::{Method, Subject, Tool, explain};
 
-/// The two tools and the key pair they share.
-pub(crate) struct Parties<'a> {
-    pub(crate) ours: &'a Tool,
-    pub(crate) theirs: &'a Tool,
-    pub(crate) private_key: &'a Path,
-    pub(crate) public_key: &'a Path,
-}
-
-/// Exchanges the model of `case` in both directions, in two new folders below `folder`.
-pub(crate) fn exchange(case: &'static Case, parties: &Parties<'_>, folder: &Path) -> Row {
-    let from_us = Signed::new(case, parties, parties.ours, folder);
-    let from_them = Signed::new(case, parties, parties.theirs, folder);
-    // The reference tool refuses any model signed by ours that it cannot verify: its own shows that it sees a change.
-    let for_them = if case.reference_verifies_ours { &from_us } else { &from_them };
-
-    let [they_changed, they_missing, they_extra] = Tampering::ALL.map(|how| refuses(for_them, parties.theirs, how));
-    let [we_changed, we_missing, we_extra] = Tampering::ALL.map(|how| refuses(&from_them, parties.ours, how));
-    let cells = [
-        ours_to_theirs(&from_us, parties.theirs),
-        accepts(&from_them, parties.ours),
-        they_changed,
-        they_missing,
-        they_extra,
-        we_changed,
-        we_missing,
-        we_extra,
-        Cell::from(same_statement(&from_us, &from_them)),
-        Cell::from(same_digest(parties.ours, &from_us, &from_them)),
-    ];
-    Row { case: case.name, cells }
+/// The two tools that are compared.
+pub(crate) struct Tools {
+    pub(crate) ours: Tool,
+    pub(crate) theirs: Tool,
 }
 
 /// A model that one of the tools signed, or why it could not.
-struct Signed<'a> {
-    case: &'static Case,
-    parties: &'a Parties<'a>,
-    folder: PathBuf,
+pub(crate) struct Signed {
+    pub(crate) case: &'static Case,
+    /// The folder that the model is in, and that the tools run in.
+    pub(crate) folder: PathBuf,
     outcome: Result<()>,
 }
 
-impl<'a> Signed<'a> {
-    fn new(case: &'static Case, parties: &'a Parties<'a>, signer: &Tool, parent: &Path) -> Self {
-        let mut signed = Self { case, parties, folder: parent.join(signer.name), outcome: Ok(()) };
-        signed.outcome = signed.sign(signer).with_context(|| format!("signed by {}", signer.name));
+impl Signed {
+    /// Signs the model of `case`, in a new folder below `parent` that is named after the tool.
+    pub(crate) fn new(case: &'static Case, signer: &Tool, method: &Method, parent: &Path) -> Self {
+        let mut signed = Self { case, folder: parent.join(signer.name), outcome: Ok(()) };
+        signed.outcome = signed.sign(signer, method).with_context(|| format!("signed by {}", signer.name));
         signed
     }
 
-    fn sign(&self, signer: &Tool) -> Result<()> {
+    fn sign(&self, signer: &Tool, method: &Method) -> Result<()> {
         self.case.write(&self.folder)?;
-        let mut command = signer.sign(self.subject(), self.parties.private_key, self.case.ignored);
+        let mut command = signer.sign(self.subject(), method, self.case.ignored);
         let output = process::output(command.current_dir(&self.folder))?;
         ensure!(output.status.success(), "{}", explain(&output));
         self.case.write_later(&self.folder)?;
         Ok(())
     }
 
-    fn verify(&self, verifier: &Tool) -> Result<Output> {
+    /// What the verifier says.
+    pub(crate) fn verify(&self, verifier: &Tool, method: &Method) -> Result<Output> {
         if let Err(error) = &self.outcome {
-            anyhow::bail!("{error:#}");
+            bail!("{error:#}");
         }
-        process::output(verifier.verify(self.subject(), self.parties.public_key).current_dir(&self.folder))
+        process::output(verifier.verify(self.subject(), method).current_dir(&self.folder))
     }
 
-    fn statement(&self) -> Result<Value> {
+    /// The verifier accepts it.
+    pub(crate) fn accepted(&self, verifier: &Tool, method: &Method) -> Result<()> {
+        let output = self.verify(verifier, method)?;
+        ensure!(output.status.success(), "not verified: {}", explain(&output));
+        Ok(())
+    }
+
+    /// The verifier refuses it; if it is the reference tool, `reason` is in what it writes.
+    pub(crate) fn refused(&self, verifier: &Tool, method: &Method, reason: &str) -> Result<()> {
+        refusal(verifier, &self.verify(verifier, method)?, |said| said.contains(reason))
+    }
+
+    /// The reference tool refuses it for this reason, though it should not, as is known.
+    pub(crate) fn known_refusal(&self, theirs: &Tool, method: &Method, reason: &str) -> Cell {
+        let result = self.verify(theirs, method).and_then(|output| {
+            ensure!(!output.status.success(), "the reference tool now verifies this: update the case and the README");
+            refusal(theirs, &output, |said| said.contains(reason))
+        });
+        match result {
+            Ok(()) => Cell::Cannot,
+            Err(error) => Cell::Failed(format!("{error:#}")),
+        }
+    }
+
+    /// The verifier refuses it after the model was tampered with, which is undone.
+    pub(crate) fn refused_after(&self, tampering: Tampering, verifier: &Tool, method: &Method) -> Cell {
+        if !self.case.allows(tampering) {
+            return Cell::NotApplicable;
+        }
+        let attempt = || {
+            self.case.tamper(tampering, &self.folder)?;
+            let output = self.verify(verifier, method);
+            self.case.restore(tampering, &self.folder)?;
+            refusal(verifier, &output?, |said| tampering.is_what_reference_saw(said))
+        };
+        Cell::from(attempt())
+    }
+
+    /// What was signed.
+    pub(crate) fn statement(&self) -> Result<Value> {
         let bundle = fs::read(self.folder.join(self.case.signature))?;
         let bundle: Value = serde_json::from_slice(&bundle)?;
         let payload = bundle["dsseEnvelope"]["payload"].as_str().context("the bundle has no payload")?;
@@ -93,52 +108,17 @@ impl<'a> Signed<'a> {
     }
 }
 
-fn ours_to_theirs(from_us: &Signed<'_>, theirs: &Tool) -> Cell {
-    if from_us.case.reference_verifies_ours {
-        return accepts(from_us, theirs);
-    }
-    let result = from_us.verify(theirs).and_then(|output| {
-        ensure!(!output.status.success(), "the reference tool now verifies this: update the case and the README");
-        // It looks for `.`, and takes the file's name for one that should not be there.
-        let said = String::from_utf8_lossy(&output.stderr);
-        let expected = format!("Extra files found in model '{}': .", from_us.case.model);
-        ensure!(said.contains(&expected), "refused for another reason: {}", explain(&output));
-        Ok(())
-    });
-    match result {
-        Ok(()) => Cell::Cannot,
-        Err(error) => Cell::Failed(format!("{error:#}")),
-    }
-}
-
-fn accepts(signed: &Signed<'_>, verifier: &Tool) -> Cell {
-    Cell::from(signed.verify(verifier).and_then(|output| {
-        ensure!(output.status.success(), "not verified: {}", explain(&output));
-        Ok(())
-    }))
-}
-
-fn refuses(signed: &Signed<'_>, verifier: &Tool, tampering: Tampering) -> Cell {
-    if !signed.case.allows(tampering) {
-        return Cell::NotApplicable;
-    }
-    let attempt = || {
-        signed.case.tamper(tampering, &signed.folder)?;
-        let output = signed.verify(verifier);
-        signed.case.restore(tampering, &signed.folder)?;
-        let output = output?;
-        // 1 is the verdict in both tools; ours says "could not check" otherwise, theirs only in words.
-        ensure!(output.status.code() == Some(1), "not refused: {}", explain(&output));
-        let said = String::from_utf8_lossy(&output.stderr);
-        let expected = verifier.name == "ours" || tampering.is_what_reference_saw(&said);
-        ensure!(expected, "refused for another reason: {}", explain(&output));
-        Ok(())
-    };
-    Cell::from(attempt())
+/// The output is a refusal, for the reason that is looked for. Ours says "could not check" with another code; theirs
+/// has one code and says all in words.
+fn refusal(verifier: &Tool, output: &Output, is_reason: impl Fn(&str) -> bool) -> Result<()> {
+    ensure!(output.status.code() == Some(1), "not refused: {}", explain(output));
+    let expected = verifier.name == "ours" || is_reason(&String::from_utf8_lossy(&output.stderr));
+    ensure!(expected, "refused for another reason: {}", explain(output));
+    Ok(())
 }
 
 /// Both tools list the same files with the same digests, and record the same parameters.
-fn same_statement(from_us: &Signed<'_>, from_them: &Signed<'_>) -> Result<()> {
+pub(crate) fn same_statement(from_us: &Signed, from_them: &Signed) -> Result<()> {
     let (mut ours, mut theirs) = (from_us.statement()?, from_them.statement()?);
     for statement in [&mut ours, &mut theirs] {
         // The order of files is compared with the digest; that of ignored paths says nothing.
@@ -157,27 +137,4 @@ fn sort(array: &mut Value) {
     if let Some(items) = array.as_array_mut() {
         items.sort_by_cached_key(Value::to_string);
     }
-}
-
-/// `digest` prints the digest that we sign, and the reference signs the same where the orders agree.
-fn same_digest(tool: &Tool, from_us: &Signed<'_>, from_them: &Signed<'_>) -> Result<()> {
-    let subject = |signed: &Signed<'_>| -> Result<String> {
-        let statement = signed.statement()?;
-        let digest = statement["subject"][0]["digest"]["sha256"].as_str();
-        Ok(digest.context("the statement has no subject digest")?.to_owned())
-    };
-    let (ours, theirs) = (subject(from_us)?, subject(from_them)?);
-    let case = from_us.case;
-    let mut ignored = case.ignored.to_vec();
-    if Path::new(case.signature).starts_with(case.model) {
-        ignored.push(case.signature);
-    }
-    let mut command = tool.digest(Path::new(case.model), case.symlinks, &ignored);
-    let printed = process::stdout(command.current_dir(&from_us.folder))?;
-    ensure!(printed.contains(&ours), "`digest` prints {printed}, but the subject is {ours}");
-    match case.order {
-        Order::Agrees => ensure!(ours == theirs, "subjects differ: ours {ours}, theirs {theirs}"),
-        Order::Differs => ensure!(ours != theirs, "subjects agree: this model was to show a difference in order"),
-    }
-    Ok(())
 }

@@ -4,25 +4,16 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 
-/// What the columns show.
-const COLUMNS: [&str; 10] = [
-    "ours → theirs",
-    "theirs → ours",
-    "they refuse: changed",
-    "missing",
-    "extra",
-    "we refuse: changed",
-    "missing",
-    "extra",
-    "same statement",
-    "digest",
-];
+/// A table: what is in its first column, and what the others show.
+pub(crate) struct Table<const N: usize> {
+    pub(crate) first: &'static str,
+    pub(crate) columns: [&'static str; N],
+}
 
-/// One model with one key.
-pub(crate) struct Row {
-    pub(crate) case: &'static str,
-    /// In the order of [`COLUMNS`].
-    pub(crate) cells: [Cell; COLUMNS.len()],
+/// What was exchanged, and a check for each column.
+pub(crate) struct Row<const N: usize> {
+    pub(crate) name: &'static str,
+    pub(crate) cells: [Cell; N],
 }
 
 /// One check.
@@ -51,35 +42,37 @@ impl Cell {
     }
 }
 
-/// Prints the rows of one key as a Markdown table, then what failed; counts the checks.
-pub(crate) fn print(key: &str, rows: &[Row]) -> Outcome {
-    println!("\n### {key}\n");
-    print_line("model", COLUMNS);
-    print_line(&"-".repeat(CASE_WIDTH), COLUMNS.map(|column| &RULE[..column.chars().count()]));
-    let mut outcome = Outcome::default();
-    for row in rows {
-        print_line(row.case, row.cells.each_ref().map(Cell::text));
-        for (cell, column) in row.cells.iter().zip(COLUMNS) {
-            match cell {
-                Cell::Passed | Cell::Cannot => outcome.passed += 1,
-                Cell::NotApplicable => {}
-                Cell::Failed(reason) => {
-                    outcome.failed += 1;
-                    outcome.problems.push(format!("{key}, {}, {column}: {reason}", row.case));
+impl<const N: usize> Table<N> {
+    /// Prints the rows below a title, in Markdown; counts the checks.
+    pub(crate) fn print(&self, title: &str, rows: &[Row<N>]) -> Outcome {
+        println!("\n### {title}\n");
+        let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or_default();
+        self.print_line(&format!("{:width$}", self.first), self.columns);
+        self.print_line(&"-".repeat(width), self.columns.map(|column| &RULE[..column.chars().count()]));
+        let mut outcome = Outcome::default();
+        for row in rows {
+            self.print_line(&format!("{:width$}", row.name), row.cells.each_ref().map(Cell::text));
+            for (cell, column) in row.cells.iter().zip(self.columns) {
+                match cell {
+                    Cell::Passed | Cell::Cannot => outcome.passed += 1,
+                    Cell::NotApplicable => {}
+                    Cell::Failed(reason) => {
+                        outcome.failed += 1;
+                        outcome.problems.push(format!("{title}, {}, {column}: {reason}", row.name));
+                    }
                 }
             }
         }
+        outcome
     }
-    outcome
+
+    fn print_line(&self, first: &str, cells: [&str; N]) {
+        let mut line = format!("| {first} |");
+        for (cell, column) in cells.iter().zip(self.columns) {
+            line.push_str(&format!(" {cell:width$} |", width = column.chars().count()));
+        }
+        println!("{line}");
+    }
 }
 
-const CASE_WIDTH: usize = 18;
 const RULE: &str = "------------------------------";
-
-fn print_line(first: &str, cells: [&str; COLUMNS.len()]) {
-    let mut line = format!("| {first:CASE_WIDTH$} |");
-    for (cell, column) in cells.iter().zip(COLUMNS) {
-        line.push_str(&format!(" {cell:width$} |", width = column.chars().count()));
-    }
-    println!("{line}");
-}
