@@ -2,7 +2,9 @@
 //!
 //! A file for each method.
 
+mod authority;
 mod case;
+mod certificate;
 mod exchange;
 mod key;
 mod parallel;
@@ -24,7 +26,14 @@ pub(crate) fn run(workspace: &Workspace, python: Option<&Path>) -> Result<Outcom
     let ours = Tool::new("ours", workspace.build_release()?);
     println!("\nours: {}; theirs: {}, {}", ours.version()?, theirs.tool.version()?, theirs.python_version);
 
-    let folder = tempfile::tempdir()?;
     let tools = Tools { ours, theirs: theirs.tool };
-    key::run(&tools, folder.path())
+    let mut outcome = exchange(&tools, key::run)?;
+    outcome += exchange(&tools, certificate::run)?;
+    Ok(outcome)
+}
+
+/// Runs the exchanges of a method in a folder of their own.
+fn exchange(tools: &Tools, method: fn(&Tools, &Path) -> Result<Outcome>) -> Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    method(tools, folder.path())
 }

@@ -61,6 +61,11 @@ impl Method {
     pub(crate) fn public_key(key: &Path) -> Self {
         Self::new("key").flag("--public_key", key)
     }
+
+    /// The method `certificate`, for verifying.
+    pub(crate) fn trusted_certificates(certificates: &Path) -> Self {
+        Self::new("certificate").flag("--certificate_chain", certificates)
+    }
 }
 
 impl Tool {

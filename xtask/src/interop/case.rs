@@ -50,7 +50,8 @@ pub(crate) enum Tampering {
 
 use Entry::{File, Link};
 
-const NESTED: Case = Case {
+/// The model of the methods whose keys matter more than what they sign.
+pub(crate) const NESTED: Case = Case {
     name: "nested directory",
     model: "model",
     signature: "model.sig",

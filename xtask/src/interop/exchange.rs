@@ -60,16 +60,16 @@ impl Signed {
         Ok(())
     }
 
-    /// The verifier refuses it; if it is the reference tool, `reason` is in what it writes.
-    pub(crate) fn refused(&self, verifier: &Tool, method: &Method, reason: &str) -> Result<()> {
-        refusal(verifier, &self.verify(verifier, method)?, |said| said.contains(reason))
+    /// The verifier refuses it; if it is the reference tool, for one of these reasons.
+    pub(crate) fn refused(&self, verifier: &Tool, method: &Method, reasons: &[&str]) -> Result<()> {
+        refusal(verifier, &self.verify(verifier, method)?, |said| is_one_of(reasons, said))
     }
 
-    /// The reference tool refuses it for this reason, though it should not, as is known.
-    pub(crate) fn known_refusal(&self, theirs: &Tool, method: &Method, reason: &str) -> Cell {
+    /// The reference tool refuses it for one of these reasons where ours would not, as is known.
+    pub(crate) fn known_refusal(&self, theirs: &Tool, method: &Method, reasons: &[&str]) -> Cell {
         let result = self.verify(theirs, method).and_then(|output| {
             ensure!(!output.status.success(), "the reference tool now verifies this: update the case and the README");
-            refusal(theirs, &output, |said| said.contains(reason))
+            refusal(theirs, &output, |said| is_one_of(reasons, said))
         });
         match result {
             Ok(()) => Cell::Cannot,
@@ -115,6 +115,10 @@ fn refusal(verifier: &Tool, output: &Output, is_reason: impl Fn(&str) -> bool) -
     let expected = verifier.name == "ours" || is_reason(&String::from_utf8_lossy(&output.stderr));
     ensure!(expected, "refused for another reason: {}", explain(output));
     Ok(())
+}
+
+fn is_one_of(reasons: &[&str], said: &str) -> bool {
+    reasons.iter().any(|reason| said.contains(reason))
 }
 
 /// Both tools list the same files with the same digests, and record the same parameters.

@@ -92,7 +92,7 @@ fn ours_to_theirs(from_us: &Signed, theirs: &Tool, verify: &Method) -> Cell {
     }
     // It looks for `.`, and takes the file's name for one that should not be there.
     let reason = format!("Extra files found in model '{}': .", from_us.case.model);
-    from_us.known_refusal(theirs, verify, &reason)
+    from_us.known_refusal(theirs, verify, &[&reason])
 }
 
 /// `digest` prints the digest that we sign, and the reference signs the same where the orders agree.
