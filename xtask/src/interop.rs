@@ -8,6 +8,8 @@ mod certificate;
 mod exchange;
 mod key;
 mod parallel;
+mod pkcs11;
+mod softhsm;
 mod table;
 
 use std::path::Path;
@@ -26,9 +28,15 @@ pub(crate) fn run(workspace: &Workspace, python: Option<&Path>) -> Result<Outcom
     let ours = Tool::new("ours", workspace.build_release()?);
     println!("\nours: {}; theirs: {}, {}", ours.version()?, theirs.tool.version()?, theirs.python_version);
 
+    let has_pkcs11 = theirs.has_pkcs11();
     let tools = Tools { ours, theirs: theirs.tool };
     let mut outcome = exchange(&tools, key::run)?;
     outcome += exchange(&tools, certificate::run)?;
+    outcome += if has_pkcs11 {
+        exchange(&tools, pkcs11::run)?
+    } else {
+        pkcs11::skipped("PyKCS11 can't be installed for the reference tool")
+    };
     Ok(outcome)
 }
 

@@ -13,12 +13,18 @@ use crate::workspace::Workspace;
 /// Every package with its version, so that two runs compare with the same tool.
 const REQUIREMENTS: &str = include_str!("../reference-requirements.txt");
 
+/// What the tool needs for PKCS#11. Where there is no wheel it would take SWIG and a compiler: the tool is installed
+/// without it.
+const PKCS11_REQUIREMENT: &str = "PyKCS11==1.5.20";
+
 /// The installed reference tool.
 pub(crate) struct Reference {
     /// Its command line.
     pub(crate) tool: Tool,
     /// What the interpreter calls itself, `Python 3.12.1` for example.
     pub(crate) python_version: String,
+    /// The interpreter of its virtual environment.
+    python: PathBuf,
 }
 
 impl Reference {
@@ -27,22 +33,36 @@ impl Reference {
         let (python, python_version) = interpreter(python)?;
         let venv = workspace.target.join("interop-venv");
         let stamp = venv.join("installed.txt");
-        let wanted = format!("# {}, {python_version}\n{REQUIREMENTS}", python.display());
+        let wanted = format!("# {}, {python_version}\n{REQUIREMENTS}{PKCS11_REQUIREMENT}\n", python.display());
         let bin = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
         let tool = Tool::new("theirs", bin.join(format!("model_signing{}", std::env::consts::EXE_SUFFIX)));
+        let installed = Self { tool, python_version, python: bin.join("python") };
 
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-            return Ok(Self { tool, python_version });
+            return Ok(installed);
         }
         println!("==> installing the reference tool in {}", venv.display());
         create(&python, &venv)?;
         let requirements = venv.join("requirements.txt");
         fs::write(&requirements, REQUIREMENTS)?;
-        let mut pip = Command::new(bin.join("python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
-        process::stdout(&mut pip).context("cannot install the reference tool")?;
+        process::stdout(installed.pip_install().arg("--requirement").arg(requirements))
+            .context("cannot install the reference tool")?;
+        if let Err(error) = process::stdout(installed.pip_install().args(["--only-binary=:all:", PKCS11_REQUIREMENT])) {
+            println!("without PKCS#11: {error:#}");
+        }
         fs::write(&stamp, wanted)?;
-        Ok(Self { tool, python_version })
+        Ok(installed)
+    }
+
+    /// Whether it can use PKCS#11 tokens.
+    pub(crate) fn has_pkcs11(&self) -> bool {
+        process::succeeds_quietly(Command::new(&self.python).args(["-c", "import PyKCS11"]))
+    }
+
+    fn pip_install(&self) -> Command {
+        let mut pip = Command::new(&self.python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        pip
     }
 }
 

@@ -45,6 +45,17 @@ impl Signed {
         Ok(())
     }
 
+    /// The reference tool could not sign it, for this reason, as is known.
+    pub(crate) fn known_failure(&self, reason: &str) -> Cell {
+        match &self.outcome {
+            Ok(()) => {
+                Cell::Failed("the reference tool can now sign this: update the exchange and the README".to_owned())
+            }
+            Err(error) if format!("{error:#}").contains(reason) => Cell::Cannot,
+            Err(error) => Cell::Failed(format!("{error:#}")),
+        }
+    }
+
     /// What the verifier says.
     pub(crate) fn verify(&self, verifier: &Tool, method: &Method) -> Result<Output> {
         if let Err(error) = &self.outcome {

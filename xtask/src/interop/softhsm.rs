@@ -1,0 +1,117 @@
+//! SoftHSM: PKCS#11 tokens that are files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process;
+
+/// Where systems have the library.
+const LIBRARIES: [&str; 9] = [
+    // Debian, Ubuntu
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+    // Fedora, RHEL, openSUSE
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/lib64/softhsm/libsofthsm2.so",
+    // Arch, Alpine
+    "/usr/lib/libsofthsm2.so",
+    "/usr/lib/pkcs11/libsofthsm2.so",
+    // Homebrew
+    "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+];
+
+const TOKEN: &str = "model-signing";
+const PIN: &str = "1234";
+
+/// An installed SoftHSM.
+pub(crate) struct SoftHsm {
+    library: PathBuf,
+}
+
+/// A token.
+pub(crate) struct Token {
+    library: PathBuf,
+    /// What `SOFTHSM2_CONF` has to name for whoever uses it.
+    pub(crate) configuration: PathBuf,
+}
+
+impl SoftHsm {
+    /// Finds it, or installs Debian's package where that needs no questions: as root.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn find_or_install() -> Result<Self, String> {
+        if !is_installed() {
+            install()?;
+        }
+        let library = LIBRARIES.iter().map(PathBuf::from).find(|library| library.is_file());
+        library
+            .map(|library| Self { library })
+            .ok_or_else(|| "libsofthsm2.so is in none of the usual places".to_owned())
+    }
+
+    /// Makes a token in a folder, which exists.
+    pub(crate) fn make_token(&self, folder: &Path) -> Result<Token> {
+        let tokens = folder.join("tokens");
+        fs::create_dir(&tokens)?;
+        let configuration = folder.join("softhsm2.conf");
+        fs::write(
+            &configuration,
+            format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display()),
+        )?;
+        let token = Token { library: self.library.clone(), configuration };
+        let mut init = token.utility();
+        process::stdout(init.args(["--init-token", "--free", "--label", TOKEN, "--so-pin", PIN, "--pin", PIN]))?;
+        Ok(token)
+    }
+}
+
+impl Token {
+    /// Puts a private key (PKCS#8, PEM) and its public key on the token, under a label and an id of one byte.
+    pub(crate) fn import(&self, private_key: &Path, label: &str, id: u8) -> Result<()> {
+        let mut import = self.utility();
+        import.arg("--import").arg(private_key).args(["--token", TOKEN, "--pin", PIN, "--label", label]);
+        process::stdout(import.arg("--id").arg(format!("{id:02x}")))?;
+        Ok(())
+    }
+
+    /// The URI (RFC 7512) of the key that `attribute` names: `object=label`, or `id=%01`.
+    pub(crate) fn uri(&self, attribute: &str) -> String {
+        format!("pkcs11:token={TOKEN};{attribute}?module-path={}&pin-value={PIN}", self.library.display())
+    }
+
+    fn utility(&self) -> Command {
+        let mut command = Command::new("softhsm2-util");
+        command.env("SOFTHSM2_CONF", &self.configuration);
+        command
+    }
+}
+
+fn is_installed() -> bool {
+    process::succeeds_quietly(Command::new("softhsm2-util").arg("--version"))
+}
+
+fn install() -> Result<(), String> {
+    const HINT: &str = "there is no softhsm2-util (Debian, Ubuntu: `apt install softhsm2`)";
+    let is_root = process::stdout(Command::new("id").arg("-u")).is_ok_and(|user| user == "0");
+    if !is_root || !process::succeeds_quietly(Command::new("apt-get").arg("--version")) {
+        return Err(HINT.to_owned());
+    }
+    println!("==> installing softhsm2");
+    let apt = |arguments: &[&str]| process::stdout(apt_get().args(arguments));
+    let install = ["install", "--yes", "--no-install-recommends", "softhsm2"];
+    // The lists of packages may be missing or old.
+    let result = apt(&install).or_else(|_| apt(&["update"]).and_then(|_| apt(&install)));
+    result.map(|_| ()).map_err(|error| format!("{HINT}; {error:#}"))
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
