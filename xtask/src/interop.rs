@@ -30,18 +30,18 @@ pub(crate) fn run(workspace: &Workspace, python: Option<&Path>) -> Result<Outcom
 
     let has_pkcs11 = theirs.has_pkcs11();
     let tools = Tools { ours, theirs: theirs.tool };
-    let mut outcome = exchange(&tools, key::run)?;
-    outcome += exchange(&tools, certificate::run)?;
+    let mut outcome = exchange(&tools, key::run);
+    outcome += exchange(&tools, certificate::run);
     outcome += if has_pkcs11 {
-        exchange(&tools, pkcs11::run)?
+        exchange(&tools, pkcs11::run)
     } else {
         pkcs11::skipped("PyKCS11 can't be installed for the reference tool")
     };
     Ok(outcome)
 }
 
-/// Runs the exchanges of a method in a folder of their own.
-fn exchange(tools: &Tools, method: fn(&Tools, &Path) -> Result<Outcome>) -> Result<Outcome> {
-    let folder = tempfile::tempdir()?;
-    method(tools, folder.path())
+/// Runs the exchanges of a method in a folder of their own. What keeps them from running does not keep others.
+fn exchange(tools: &Tools, method: fn(&Tools, &Path) -> Result<Outcome>) -> Outcome {
+    let outcome = tempfile::tempdir().map_err(Into::into).and_then(|folder| method(tools, folder.path()));
+    outcome.unwrap_or_else(|error| Outcome { problems: vec![format!("{error:#}")], ..Outcome::default() })
 }
