@@ -2,9 +2,14 @@
 
 mod bad_input;
 mod bundles;
+mod certificates;
 mod compatibility;
 mod keys;
 mod output;
 mod support;
 mod targets;
+mod timestamps;
+#[expect(dead_code, reason = "its own tests use the rest")]
+#[path = "../tsa/mod.rs"]
+mod tsa;
 mod verdicts;

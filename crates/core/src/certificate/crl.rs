@@ -50,9 +50,12 @@ impl RevocationList {
         }
         let parsed = CertificateList::from_der(der).map_err(|error| InvalidCrl::Malformed(error.to_string()))?;
         // What is signed is what was read: no second encoding of the same values.
-        if parsed.to_der().ok().as_deref() != Some(der) || parsed.signature_algorithm != parsed.tbs_cert_list.signature
-        {
+        if parsed.to_der().ok().as_deref() != Some(der) {
             return Err(InvalidCrl::Malformed("it is not encoded in DER".to_owned()));
+        }
+        // RFC 5280 §5.1.1.2, as for certificates.
+        if parsed.signature_algorithm != parsed.tbs_cert_list.signature || parsed.signature.as_bytes().is_none() {
+            return Err(InvalidCrl::Malformed("its signature is not as it says itself".to_owned()));
         }
         for extension in parsed.tbs_cert_list.crl_extensions.iter().flatten() {
             // Both narrow the list; `critical` or not, it is then not the list of everything.

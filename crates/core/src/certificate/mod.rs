@@ -92,6 +92,10 @@ impl Certificate {
         if parsed.to_der().ok().as_deref() != Some(der) {
             return Err(InvalidCertificate::Malformed("it is not encoded in DER".to_owned()));
         }
+        // RFC 5280 §4.1.1.2. What stands outside is not signed, and must not say anything else.
+        if parsed.signature_algorithm != parsed.tbs_certificate.signature || parsed.signature.as_bytes().is_none() {
+            return Err(InvalidCertificate::Malformed("its signature is not as it says itself".to_owned()));
+        }
         let mut seen = Vec::new();
         for extension in parsed.tbs_certificate.extensions.iter().flatten() {
             if seen.contains(&extension.extn_id) {
