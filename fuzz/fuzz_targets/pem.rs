@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use model_transparency::key::{PrivateKeyPem, PublicKey};
+use model_transparency::key::{PrivateKeyPem, PublicKey, SigningKey as _};
 
 fuzz_target!(|text: &[u8]| {
     if let Ok(key) = PublicKey::from_pem(text) {

@@ -1,8 +1,9 @@
 //! `cargo xtask fuzz`: runs the targets in `fuzz/`.
 
+use std::fs;
 use std::process::Command;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::outcome::Outcome;
 use crate::process;
@@ -21,7 +22,15 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, mut targets: Vec<String>)
     let mut outcome = Outcome::default();
     for target in targets {
         let mut command = nightly(workspace);
-        command.args(["fuzz", "run", &target, "--"]).arg(format!("-max_total_time={seconds}")).arg("-verbosity=0");
+        command.args(["fuzz", "run", &target]);
+        // New inputs go into the first folder; the second has those that are committed.
+        let seeds = workspace.root.join("fuzz/seeds").join(&target);
+        if seeds.is_dir() {
+            let found = workspace.root.join("fuzz/corpus").join(&target);
+            fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
+            command.arg(found).arg(seeds);
+        }
+        command.arg("--").arg(format!("-max_total_time={seconds}")).arg("-verbosity=0");
         println!("==> {}", process::describe(&command));
         let passed = process::passes(&mut command)?;
         outcome.count(passed);

@@ -31,9 +31,8 @@ enum Command {
 
 #[derive(Args)]
 struct Request {
-    /// `key`
-    #[arg(long = "method", value_name = "METHOD")]
-    _method: String,
+    #[arg(long)]
+    method: Method,
     #[arg(long)]
     model_path: OsString,
     #[arg(long)]
@@ -44,6 +43,11 @@ struct Request {
     private_key: Option<OsString>,
     #[arg(long)]
     public_key: Option<OsString>,
+    #[arg(long)]
+    signing_cert: Option<OsString>,
+    /// Leaf to root when signing, trusted when verifying
+    #[arg(long)]
+    cert_chain: Vec<OsString>,
     #[arg(long)]
     ignore_paths: Vec<OsString>,
     #[arg(long)]
@@ -75,9 +79,16 @@ enum Operation {
     Hash,
 }
 
+/// The methods that are built.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Method {
+    Key,
+    Certificate,
+}
+
 fn main() -> ExitCode {
     if let Some(method) = other_method() {
-        eprintln!("the method `{method}` is not supported, only `key` is");
+        eprintln!("the method `{method}` is not supported, only `key` and `certificate` are");
         return ExitCode::from(2);
     }
     let outcome = match Adapter::parse().command {
@@ -110,7 +121,16 @@ fn main() -> ExitCode {
 fn other_method() -> Option<String> {
     let arguments: Vec<String> = std::env::args().collect();
     let method = arguments.windows(2).find(|pair| pair[0] == "--method").map(|pair| pair[1].clone())?;
-    (method != "key").then_some(method)
+    (!matches!(method.as_str(), "key" | "certificate")).then_some(method)
+}
+
+impl Method {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Certificate => "certificate",
+        }
+    }
 }
 
 type Failed = (u8, String);
@@ -125,13 +145,18 @@ impl Request {
         let mut words = Words(vec!["model-signing".into()]);
         match operation {
             Operation::Sign => {
-                words.push("sign").push("key");
+                words.push("sign").push(self.method.name());
                 words.required("--private-key", "--private-key", self.private_key.as_ref())?;
+                if self.method == Method::Certificate {
+                    words.required("--signing-certificate", "--signing-cert", self.signing_cert.as_ref())?;
+                }
                 words.required("--signature", "--output-bundle", self.output_bundle.as_ref())?;
             }
             Operation::Verify => {
-                words.push("verify").push("key");
-                words.required("--public-key", "--public-key", self.public_key.as_ref())?;
+                words.push("verify").push(self.method.name());
+                if self.method == Method::Key {
+                    words.required("--public-key", "--public-key", self.public_key.as_ref())?;
+                }
                 words.required("--signature", "--bundle", self.bundle.as_ref())?;
                 if self.ignore_unsigned_files {
                     words.push("--ignore-unsigned-files");
@@ -139,6 +164,11 @@ impl Request {
             }
             Operation::Hash => {
                 words.push("digest");
+            }
+        }
+        if self.method == Method::Certificate && operation != Operation::Hash {
+            for path in &self.cert_chain {
+                words.push("--certificate-chain").push(path);
             }
         }
         for path in &self.ignore_paths {
