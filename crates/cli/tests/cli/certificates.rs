@@ -127,11 +127,53 @@ fn fingerprints_are_printed_as_openssl_prints_them() {
 }
 
 #[test]
+fn signatures_of_old_kinds_certify_nothing() {
+    let Some(sandbox) = sandbox("signatures_of_old_kinds_certify_nothing", Validity::days(-1, 1)) else { return };
+    let run = |arguments: &str| openssl(&sandbox.path("pki"), arguments).expect("openssl");
+    sandbox.write("pki/leaf.cnf", "keyUsage = critical, digitalSignature\n");
+    run("req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -days 2 -subj /CN=RSA");
+    run("req -new -key signer.key -subj /CN=Leaf -out leaf.csr");
+    for (kind, arguments) in [("RSA with SHA-1", "-sha1"), ("RSA-PSS", "-sigopt rsa_padding_mode:pss")] {
+        run(&format!(
+            "x509 -req -in leaf.csr -CA rsa.pem -CAkey rsa.key -CAcreateserial -days 1 {arguments} -extfile leaf.cnf \
+             -out leaf.pem"
+        ));
+        let sign = "sign certificate model --private-key pki/signer.key --signing-certificate pki/leaf.pem";
+        sandbox.fails(&format!("{sign} --certificate-chain pki/rsa.pem"), 1, &["is signed with", kind]);
+        sandbox.ok(sign);
+        sandbox.fails("verify certificate model --certificate-chain pki/rsa.pem", 1, &["is signed with", kind]);
+    }
+}
+
+#[test]
 fn revoked_certificates_are_refused() {
-    let Some(sandbox) = signed("revoked_certificates_are_refused") else { return };
-    // The root lists its own intermediate; the leaf's issuer has no list.
+    let Some(sandbox) = sandbox("revoked_certificates_are_refused", Validity::days(-1, 1)) else { return };
+    let run = |arguments: &str| openssl(&sandbox.path("pki"), arguments).expect("openssl");
+    sandbox.write("pki/leaf.cnf", "keyUsage = critical, digitalSignature\n");
+    sandbox.write(
+        "pki/ca.cnf",
+        "[ca]\ndefault_ca = list\n[list]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 1\n\
+         crlnumber = number\n",
+    );
+    sandbox.write("pki/index.txt", "");
+    sandbox.write("pki/number", "01\n");
+    run("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=Authority");
+    run("req -new -key signer.key -subj /CN=Leaf -out leaf.csr");
+    run("x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -extfile leaf.cnf -out leaf.pem");
+    run("ca -config ca.cnf -gencrl -keyfile ca.key -cert ca.pem -out before.pem");
+    run("ca -config ca.cnf -revoke leaf.pem -keyfile ca.key -cert ca.pem -crl_reason superseded");
+    run("ca -config ca.cnf -gencrl -keyfile ca.key -cert ca.pem -out after.pem");
+    run("crl -in after.pem -outform DER -out after.der");
+    sandbox.ok("sign certificate model --private-key pki/signer.key --signing-certificate pki/leaf.pem");
+
+    let verify = "verify certificate model --certificate-chain pki/ca.pem";
+    let good = sandbox.ok(&format!("{verify} --crl pki/before.pem"));
+    assert!(good.stdout.contains("not revoked  CN=Leaf, says the list of"), "{}", good.stdout);
+    for list in ["pki/after.pem", "pki/after.der", "pki/before.pem --crl pki/after.pem"] {
+        sandbox.fails(&format!("{verify} --crl {list}"), 1, &["`CN=Leaf`", "was revoked on", "Superseded"]);
+    }
     sandbox.write("noise.crl", "noise");
-    sandbox.fails(&format!("{VERIFY} --crl noise.crl"), 1, &["noise.crl"]);
-    sandbox.fails(&format!("{VERIFY} --crl missing.crl"), 3, &["missing.crl"]);
-    sandbox.fails(&format!("{VERIFY} --crl pki/root.pem"), 1, &["expected a PEM block `X509 CRL`"]);
+    sandbox.fails(&format!("{verify} --crl noise.crl"), 1, &["noise.crl"]);
+    sandbox.fails(&format!("{verify} --crl missing.crl"), 3, &["missing.crl"]);
+    sandbox.fails(&format!("{verify} --crl pki/ca.pem"), 1, &["expected a PEM block `X509 CRL`"]);
 }

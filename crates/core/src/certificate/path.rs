@@ -165,6 +165,12 @@ impl<'a> Search<'a> {
         }
         self.signatures += 1;
         let signed = &certificate.parsed;
+        if !signature::is_supported(issuer, &signed.signature_algorithm) {
+            return Err(PathError::Algorithm {
+                subject: certificate.subject(),
+                found: signature::describe(&signed.signature_algorithm),
+            });
+        }
         let holds = signed
             .tbs_certificate
             .to_der()
@@ -324,6 +330,17 @@ pub enum PathError {
         subject: String,
         /// Whose signature it should be.
         issuer: String,
+    },
+    /// A certificate is signed with an algorithm, or a kind of key, that is not accepted.
+    #[error(
+        "the certificate of `{subject}` is signed with {found}: expected RSA (PKCS#1 v1.5) or ECDSA on P-256, P-384 or \
+         P-521 with SHA-256 to SHA-512, or Ed25519"
+    )]
+    Algorithm {
+        /// Whose certificate.
+        subject: String,
+        /// The algorithm.
+        found: String,
     },
     /// A certificate is not valid at the time.
     #[error("the certificate of `{subject}` is valid from {not_before} to {not_after}, not at {time}")]

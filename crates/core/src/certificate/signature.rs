@@ -30,12 +30,37 @@ pub(super) fn holds(
     message: &[u8],
     signature: &[u8],
 ) -> bool {
-    let spki = &issuer.parsed.tbs_certificate.subject_public_key_info;
-    let curve = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as().ok());
-    verification(algorithm.oid, spki.algorithm.oid, curve).is_some_and(|verification| {
-        let key = UnparsedPublicKey::new(verification, spki.subject_public_key.raw_bytes());
-        key.verify(message, signature).is_ok()
-    })
+    let key = issuer.parsed.tbs_certificate.subject_public_key_info.subject_public_key.raw_bytes();
+    verification_by(issuer, algorithm)
+        .is_some_and(|verification| UnparsedPublicKey::new(verification, key).verify(message, signature).is_ok())
+}
+
+/// Whether signatures of `issuer` with this algorithm are checked at all.
+pub(super) fn is_supported(issuer: &Certificate, algorithm: &AlgorithmIdentifierOwned) -> bool {
+    verification_by(issuer, algorithm).is_some()
+}
+
+/// The algorithm in words, as far as it is one that is met.
+pub(super) fn describe(algorithm: &AlgorithmIdentifierOwned) -> String {
+    match algorithm.oid.to_string().as_str() {
+        "1.2.840.113549.1.1.4" => "RSA with MD5".to_owned(),
+        "1.2.840.113549.1.1.5" => "RSA with SHA-1".to_owned(),
+        "1.2.840.113549.1.1.10" => "RSA-PSS".to_owned(),
+        "1.2.840.113549.1.1.11" | "1.2.840.113549.1.1.12" | "1.2.840.113549.1.1.13" => "RSA".to_owned(),
+        "1.2.840.10045.4.1" => "ECDSA with SHA-1".to_owned(),
+        "1.2.840.10045.4.3.2" | "1.2.840.10045.4.3.3" | "1.2.840.10045.4.3.4" => "ECDSA".to_owned(),
+        "1.3.101.113" => "Ed448".to_owned(),
+        other => format!("the algorithm {other}"),
+    }
+}
+
+fn verification_by(
+    issuer: &Certificate,
+    algorithm: &AlgorithmIdentifierOwned,
+) -> Option<&'static dyn VerificationAlgorithm> {
+    let key = &issuer.parsed.tbs_certificate.subject_public_key_info.algorithm;
+    let curve = key.parameters.as_ref().and_then(|parameters| parameters.decode_as().ok());
+    verification(algorithm.oid, key.oid, curve)
 }
 
 /// The algorithm of a signature in CMS: that of the key with the hash beside it, where it does not name one itself.
