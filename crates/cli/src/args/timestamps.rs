@@ -10,6 +10,8 @@ const HEADING: &str = "Timestamps";
 #[derive(Debug, Default, Args)]
 pub(crate) struct StampArgs {
     /// A timestamp authority (RFC 3161) to ask for the time of the signature, whose SHA-256 is sent to it
+    ///
+    /// For HTTPS the system's certificates are trusted; SSL_CERT_FILE names others.
     #[arg(long, help_heading = HEADING, value_name = "URL")]
     pub(crate) tsa_url: Option<String>,
 
