@@ -1,5 +1,13 @@
-//! Whatever leaves the process: services on the network today, devices next.
+//! Whatever leaves the process: services on the network, keys in devices.
 //!
-//! The formats and every check of what comes back are in `model-transparency`; here is how to ask.
+//! `model-transparency` defines the seams and checks whatever comes back; what is here implements them. Nothing here
+//! prints, asks or decides what a signature is worth.
+//!
+//! | to | see | feature |
+//! |---|---|---|
+//! | have a signature dated by an RFC 3161 authority | [`timestamp::HttpTimestamper`] | |
+//! | sign with a key in a PKCS#11 token | [`pkcs11::Token::open`], then [`pkcs11::Token::into_key`] | `pkcs11` |
 
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 pub mod timestamp;
