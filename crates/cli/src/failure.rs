@@ -11,6 +11,8 @@ use model_transparency::model::{ModelError, Problem};
 use model_transparency::output::WriteError;
 use model_transparency::sign::{SignError, UnsuitableCertificate};
 use model_transparency::verify::{CompareError, SignatureError};
+#[cfg(feature = "pkcs11")]
+use model_transparency_remote::pkcs11::{InvalidUri, KeyError, PinFileError, TokenError};
 
 use crate::exit::Exit;
 
@@ -229,5 +231,56 @@ impl From<UnsuitableCertificate> for Failure {
             UnsuitableCertificate::Path(_) => "unsuitable_certificate",
         };
         Self::rejected(kind, error.to_string())
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+impl From<InvalidUri> for Failure {
+    fn from(error: InvalidUri) -> Self {
+        Self::usage(format!("--pkcs11-uri: {error}"))
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+impl From<PinFileError> for Failure {
+    fn from(error: PinFileError) -> Self {
+        Self::could_not_check("unreadable", error.to_string())
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        let message = error.to_string();
+        match error {
+            TokenError::Module(_) => Self::could_not_check("no_module", message),
+            TokenError::Pin(error) => error.into(),
+            TokenError::NotFound { .. } => Self::could_not_check("token_not_found", message),
+            TokenError::Several { .. } => {
+                Self::usage(message).with_hint("name one with `token`, `serial` or `slot-id` in the URI")
+            }
+            TokenError::Device { .. } => Self::could_not_check("token_failed", message),
+        }
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        let message = error.to_string();
+        match error {
+            KeyError::PinNeeded { .. } => Self::could_not_check("pin_needed", message)
+                .with_hint("give it with --pin-file FILE, with `pin-source` in the URI, or in MODEL_SIGNING_PIN"),
+            KeyError::WrongPin { .. } => Self::rejected("wrong_pin", message)
+                .with_hint("it was tried once; after a few wrong ones a token locks"),
+            KeyError::PinLocked { .. } => Self::could_not_check("pin_locked", message)
+                .with_hint("whoever administers the token can set a new PIN"),
+            KeyError::Device { .. } => Self::could_not_check("token_failed", message),
+            KeyError::NotFound { .. } => Self::could_not_check("key_not_found", message),
+            KeyError::Several { .. } => Self::usage(message).with_hint("name one with `id` in the URI"),
+            KeyError::Unsupported { .. } | KeyError::NoPublicKey { .. } | KeyError::InvalidPublicKey { .. } => {
+                Self::rejected("invalid_key", message)
+            }
+        }
     }
 }

@@ -11,12 +11,18 @@ use model_transparency::certificate::{
 use model_transparency::key::{InvalidKey, PrivateKey, PrivateKeyPem, PublicKey};
 use model_transparency::model::{IgnoreRules, InvalidIgnorePath, ModelPath};
 use model_transparency::trust::{MAX_TRUSTED_ROOT_BYTES, TimestampAuthority};
+#[cfg(feature = "pkcs11")]
+use model_transparency_remote::pkcs11::{PinSource, Pkcs11Key, Pkcs11Uri, Token};
 use model_transparency_remote::timestamp::{HttpTimestamper, InvalidAuthority};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "pkcs11")]
+use crate::args::TokenArgs;
 use crate::args::{PasswordArgs, StampArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::output::Console;
+#[cfg(feature = "pkcs11")]
+use crate::output::escape;
 use crate::secrets;
 
 /// The longest key file that is read, in bytes; the reader of keys refuses one that reaches it.
@@ -48,6 +54,27 @@ pub(crate) fn private_key(path: &Path, password: &PasswordArgs, console: &Consol
         password = secrets::prompt(&format!("Password of {}: ", path.display()));
     }
     pem.into_key(password.as_ref().map(|password| password.as_slice())).map_err(failed)
+}
+
+/// Opens a private key in a PKCS#11 token, asking for the PIN if need be.
+#[cfg(feature = "pkcs11")]
+pub(crate) fn pkcs11_key(args: &TokenArgs, console: &Console) -> Result<Pkcs11Key, Failure> {
+    let uri = Pkcs11Uri::parse(&args.pkcs11_uri.0)?;
+    if matches!(uri.pin(), PinSource::Value(_)) {
+        console.warn("`pin-value` shows the PIN to other users of this machine; use `pin-source`, or --pin-file");
+    }
+    if args.pin_file.is_some() && *uri.pin() != PinSource::NotGiven {
+        return Err(Failure::usage("the PIN is given twice: expected --pin-file or a PIN in --pkcs11-uri, found both"));
+    }
+    let mut pin = secrets::given_pin(args)?;
+    let token = Token::open(&uri)?;
+    if token.is_last_attempt() {
+        console.warn(&format!("the token {} locks after one more wrong PIN", token.name()));
+    }
+    if pin.is_none() && token.needs_pin() {
+        pin = secrets::prompt_pin(&format!("PIN of the token {}: ", escape(&token.name().to_string())));
+    }
+    Ok(token.into_key(pin)?)
 }
 
 /// Reads a public key.

@@ -5,6 +5,8 @@ mod hyphens;
 mod model;
 mod password;
 mod timestamps;
+#[cfg(feature = "pkcs11")]
+mod token;
 
 use clap::{Parser, Subcommand};
 
@@ -17,6 +19,8 @@ pub(crate) use hyphens::{asks_for_json, with_hyphens};
 pub(crate) use model::{HashArg, HashingArgs, ModelArgs};
 pub(crate) use password::PasswordArgs;
 pub(crate) use timestamps::{StampArgs, TimestampArgs};
+#[cfg(feature = "pkcs11")]
+pub(crate) use token::TokenArgs;
 
 /// Sign and verify machine-learning models.
 ///

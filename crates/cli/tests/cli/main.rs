@@ -6,6 +6,8 @@ mod certificates;
 mod compatibility;
 mod keys;
 mod output;
+#[cfg(all(unix, feature = "pkcs11"))]
+mod pkcs11;
 mod support;
 mod targets;
 mod timestamps;

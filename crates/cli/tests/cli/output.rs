@@ -8,6 +8,8 @@ fn help_stays_as_it_was_read() {
     for (name, words) in [
         ("help", "--help"),
         ("help_sign_key", "sign key --help"),
+        #[cfg(feature = "pkcs11")]
+        ("help_sign_pkcs11_key", "sign pkcs11-key --help"),
         ("help_verify_key", "verify key --help"),
         ("help_digest", "digest --help"),
         ("help_inspect", "inspect --help"),

@@ -2,6 +2,8 @@
 
 mod certificate;
 mod key;
+#[cfg(feature = "pkcs11")]
+mod pkcs11_key;
 
 use std::path::{Path, PathBuf};
 
@@ -37,12 +39,16 @@ pub(crate) struct Args {
 enum Method {
     Key(key::Args),
     Certificate(certificate::Args),
+    #[cfg(feature = "pkcs11")]
+    Pkcs11Key(pkcs11_key::Args),
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     match &args.method {
         Method::Key(args) => key::run(args, global, console),
         Method::Certificate(args) => certificate::run(args, global, console),
+        #[cfg(feature = "pkcs11")]
+        Method::Pkcs11Key(args) => pkcs11_key::run(args, global, console),
     }
 }
 
