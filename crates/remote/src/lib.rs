@@ -5,9 +5,10 @@
 //!
 //! | to | see | feature |
 //! |---|---|---|
-//! | have a signature dated by an RFC 3161 authority | [`timestamp::HttpTimestamper`] | |
+//! | have a signature dated by an RFC 3161 authority | [`timestamp::HttpTimestamper`] | `http` |
 //! | sign with a key in a PKCS#11 token | [`pkcs11::Token::open`], then [`pkcs11::Token::into_key`] | `pkcs11` |
 
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+#[cfg(feature = "http")]
 pub mod timestamp;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use model_transparency::certificate::Certificate;
 use model_transparency::key::SigningKey;
 use model_transparency::sign::CertificateSigner;
 
@@ -49,14 +50,26 @@ impl CertificateArgs {
         [("the signing certificate", self.signing_certificate.as_path())].into_iter().chain(chain).collect()
     }
 
-    /// A signer with this key and these certificates. Further certificates in the file of the first are of the chain.
-    pub(crate) fn signer<'a>(&self, key: &'a dyn SigningKey) -> Result<CertificateSigner<'a>, Failure> {
-        const WHAT: &str = "the signing certificate";
+    /// Reads them. Further certificates in the file of the signing certificate are of the chain.
+    pub(crate) fn read(&self) -> Result<Certificates, Failure> {
         let path = std::slice::from_ref(&self.signing_certificate);
-        let mut certificates = inputs::certificates(WHAT, path)?;
-        let leaf = certificates.remove(0);
-        certificates.extend(inputs::certificates("the certificate chain", &self.certificate_chain)?);
-        Ok(CertificateSigner::new(key, leaf, certificates, inputs::now())?)
+        let mut issuers = inputs::certificates("the signing certificate", path)?;
+        let leaf = issuers.remove(0);
+        issuers.extend(inputs::certificates("the certificate chain", &self.certificate_chain)?);
+        Ok(Certificates { leaf, issuers })
+    }
+}
+
+/// A signer's certificates, read.
+pub(crate) struct Certificates {
+    leaf: Certificate,
+    issuers: Vec<Certificate>,
+}
+
+impl Certificates {
+    /// A signer with this key and these certificates.
+    pub(crate) fn signer(self, key: &dyn SigningKey) -> Result<CertificateSigner<'_>, Failure> {
+        Ok(CertificateSigner::new(key, self.leaf, self.issuers, inputs::now())?)
     }
 }
 
@@ -64,6 +77,7 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     let mut inputs = args.certificates.inputs();
     inputs.push(("the private key", &args.private_key));
     check(&args.common, &inputs)?;
+    let certificates = args.certificates.read()?;
     let key = inputs::private_key(&args.private_key, &args.password, console)?;
-    sign(&args.common, &args.certificates.signer(&key)?, global, console)
+    sign(&args.common, &certificates.signer(&key)?, global, console)
 }

@@ -3,6 +3,8 @@
 mod certificate;
 mod key;
 #[cfg(feature = "pkcs11")]
+mod pkcs11_certificate;
+#[cfg(feature = "pkcs11")]
 mod pkcs11_key;
 
 use std::path::{Path, PathBuf};
@@ -41,6 +43,8 @@ enum Method {
     Certificate(certificate::Args),
     #[cfg(feature = "pkcs11")]
     Pkcs11Key(pkcs11_key::Args),
+    #[cfg(feature = "pkcs11")]
+    Pkcs11Certificate(pkcs11_certificate::Args),
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
@@ -49,6 +53,8 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
         Method::Certificate(args) => certificate::run(args, global, console),
         #[cfg(feature = "pkcs11")]
         Method::Pkcs11Key(args) => pkcs11_key::run(args, global, console),
+        #[cfg(feature = "pkcs11")]
+        Method::Pkcs11Certificate(args) => pkcs11_certificate::run(args, global, console),
     }
 }
 
