@@ -12,13 +12,20 @@ use crate::outcome::Outcome;
 use crate::process;
 use crate::workspace::Workspace;
 
+/// Whether the tests with PKCS#11 tokens may say that they are skipped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SoftHsm {
+    IfInstalled,
+    Required,
+}
+
 /// Runs every step, also after one failed; the outcome counts the tests.
-pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(workspace: &Workspace, softhsm: SoftHsm) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     step(&mut outcome, workspace.cargo().args(["fmt", "--all", "--check"]))?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     step(&mut outcome, workspace.cargo().args(clippy))?;
-    test(&mut outcome, workspace)?;
+    test(&mut outcome, workspace, softhsm)?;
     let mut doc = workspace.cargo();
     doc.args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-Dwarnings");
     step(&mut outcome, &mut doc)?;
@@ -35,9 +42,12 @@ fn step(outcome: &mut Outcome, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn test(outcome: &mut Outcome, workspace: &Workspace) -> Result<()> {
+fn test(outcome: &mut Outcome, workspace: &Workspace, softhsm: SoftHsm) -> Result<()> {
     let mut command = workspace.cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    if softhsm == SoftHsm::Required {
+        command.env("MODEL_SIGNING_REQUIRE_SOFTHSM", "1");
+    }
     let name = process::describe(&command);
     println!("==> {name}");
     let passed = process::tee(&mut command, |line| {

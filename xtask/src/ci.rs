@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
-use crate::{check, fuzz, interop};
+use crate::{check, debian, fuzz, interop};
 
 const FUZZ_SECONDS: u64 = 10;
 
@@ -18,7 +18,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
             .push_str(&format!("\n{name}: {} passed, {} failed, {} skipped", part.passed, part.failed, part.skipped));
         total += part;
     };
-    add("check", check::run(workspace));
+    let devices = debian::require("softhsm2-util", "softhsm2").and_then(|()| debian::require("pkcs11-tool", "opensc"));
+    let softhsm = match devices {
+        Ok(()) => check::SoftHsm::Required,
+        Err(missing) => {
+            println!("==> tests with PKCS#11 tokens are skipped: {missing}");
+            check::SoftHsm::IfInstalled
+        }
+    };
+    add("check", check::run(workspace, softhsm));
     add("interop", interop::run(workspace, None));
     match fuzz::missing(workspace) {
         None => add("fuzz", fuzz::run(workspace, FUZZ_SECONDS, Vec::new())),

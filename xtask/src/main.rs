@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod ci;
+mod debian;
 mod fuzz;
 mod interop;
 mod man;
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let outcome = match task {
-        Task::Check => check::run(&workspace)?,
+        Task::Check => check::run(&workspace, check::SoftHsm::IfInstalled)?,
         Task::Interop { python } => interop::run(&workspace, python.as_deref())?,
         Task::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, targets)?,
         Task::Ci => ci::run(&workspace)?,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::process;
+use crate::{debian, process};
 
 /// Where systems have the library.
 const LIBRARIES: [&str; 9] = [
@@ -46,9 +46,7 @@ impl SoftHsm {
     /// # Errors
     /// Why there is none.
     pub(crate) fn find_or_install() -> Result<Self, String> {
-        if !is_installed() {
-            install()?;
-        }
+        debian::require("softhsm2-util", "softhsm2")?;
         let library = LIBRARIES.iter().map(PathBuf::from).find(|library| library.is_file());
         library
             .map(|library| Self { library })
@@ -90,28 +88,4 @@ impl Token {
         command.env("SOFTHSM2_CONF", &self.configuration);
         command
     }
-}
-
-fn is_installed() -> bool {
-    process::succeeds_quietly(Command::new("softhsm2-util").arg("--version"))
-}
-
-fn install() -> Result<(), String> {
-    const HINT: &str = "there is no softhsm2-util (Debian, Ubuntu: `apt install softhsm2`)";
-    let is_root = process::stdout(Command::new("id").arg("-u")).is_ok_and(|user| user == "0");
-    if !is_root || !process::succeeds_quietly(Command::new("apt-get").arg("--version")) {
-        return Err(HINT.to_owned());
-    }
-    println!("==> installing softhsm2");
-    let apt = |arguments: &[&str]| process::stdout(apt_get().args(arguments));
-    let install = ["install", "--yes", "--no-install-recommends", "softhsm2"];
-    // The lists of packages may be missing or old.
-    let result = apt(&install).or_else(|_| apt(&["update"]).and_then(|_| apt(&install)));
-    result.map(|_| ()).map_err(|error| format!("{HINT}; {error:#}"))
-}
-
-fn apt_get() -> Command {
-    let mut command = Command::new("apt-get");
-    command.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
-    command
 }

@@ -9,6 +9,8 @@ use std::process::Command;
 use model_transparency::key::PublicKey;
 
 use super::support::{Run, Sandbox, run, skipped};
+use super::tsa::code_signing::{Validities, issue};
+use super::tsa::{KeyKind, Validity, has_openssl};
 
 const LIBRARIES: &[&str] = &[
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -343,6 +345,42 @@ fn the_public_key_is_found_where_the_token_has_it() {
     device.import("certificate.pem", "cert", "certified");
     fs::copy(device.sandbox.path("certified.pub.pem"), device.sandbox.path("key.pub.pem")).expect("copied");
     device.signs(&device.uri("object=certified"), "--pin-file pin");
+}
+
+#[test]
+fn a_certificate_of_a_key_in_a_token_signs() {
+    let test = "a_certificate_of_a_key_in_a_token_signs";
+    let Some(device) = Device::new(test) else { return };
+    if !has_openssl(test) {
+        return;
+    }
+    let sandbox = &device.sandbox;
+    let pki = issue(KeyKind::P384, Validities::of_signer(Validity::days(-1, 1)));
+    for (name, path) in [
+        ("root.pem", pki.root()),
+        ("chain.pem", pki.chain()),
+        ("signer.pem", pki.certificate()),
+        ("key", pki.private_key()),
+    ] {
+        sandbox.write(name, fs::read(path).expect("made"));
+    }
+    sandbox.write("pin", PIN);
+    device.import("key", "privkey", "signer");
+    device.import("signer.pem", "cert", "signer");
+    let sign = |certificates: &str| {
+        let words = format!("sign pkcs11-certificate model --pin-file pin {certificates} --pkcs11-uri");
+        let mut command = sandbox.command(&words);
+        device.with_tokens(command.arg(device.uri("object=signer")));
+        command
+    };
+    let signed = run(&mut sign("--signing_certificate signer.pem --certificate_chain chain.pem"));
+    assert_eq!(signed.code, Some(0), "{signed:?}");
+    sandbox.ok("verify certificate model --certificate-chain root.pem");
+    fs::remove_file(sandbox.path("model.sig")).expect("removed");
+
+    let mut other = sign("--signing-certificate root.pem");
+    sandbox.fails_as(&mut other, 1, &["the certificate is not of the private key"]);
+    sandbox.fails_as(&mut sign("--signing-certificate signer.pem --signature signer.pem"), 2, &["would overwrite"]);
 }
 
 #[test]
