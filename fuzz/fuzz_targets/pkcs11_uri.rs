@@ -8,8 +8,13 @@ const PIN: &str = "Pin-That-Nobody-Sees";
 
 fuzz_target!(|text: &str| {
     let _ = Pkcs11Uri::parse(text);
-    for separator in ["&", "?", ";"] {
-        let shown = match Pkcs11Uri::parse(&format!("{text}{separator}pin-value={PIN}")) {
+    for uri in [
+        format!("pkcs11:{text};pin-value={PIN}"),
+        format!("pkcs11:{text}?pin-value={PIN}"),
+        format!("pkcs11:object=a;{text}?module-name=m&pin-value={PIN}"),
+        format!("pkcs11:object=a?module-name=m&{text}&pin-value={PIN}"),
+    ] {
+        let shown = match Pkcs11Uri::parse(&uri) {
             Ok(uri) => format!("{uri:?}"),
             Err(error) => format!("{error:?} {error}"),
         };
