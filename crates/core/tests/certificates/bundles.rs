@@ -173,6 +173,27 @@ fn the_identity_is_a_whole_name_of_the_leaf() {
 }
 
 #[test]
+fn what_stands_in_a_name_is_not_another_name() {
+    let verify = |pki: &crate::pki::Chain, name: &str| {
+        let bundle = bundle(&pki.leaf.key, &[&pki.leaf.certificate, &pki.intermediate.certificate]);
+        let anchors = std::slice::from_ref(&pki.root.certificate);
+        let verifier = Verifier { identity: Some(IdentityRule::Exact(name.to_owned())), ..Verifier::new(anchors) };
+        verifier.verify(&bundle).map(drop)
+    };
+    let tricky = chain(PLAIN, PLAIN, |params| params.distinguished_name.push(DnType::CommonName, "Leaf,O=Acme"));
+    verify(&tricky, r"CN=Leaf\,O=Acme").expect("as RFC 4514 writes it");
+    let error = verify(&tricky, "CN=Leaf,O=Acme").expect_err("one name, not two");
+    assert!(matches!(error, SignatureError::Identity { .. }), "{error}");
+    let tricky = chain(PLAIN, PLAIN, |params| {
+        params.distinguished_name.push(DnType::CommonName, "Leaf+O=Acme");
+        params.distinguished_name.push(DnType::OrganizationName, "a\nb\0c");
+    });
+    for name in ["CN=Leaf+O=Acme", "CN=Leaf", "O=a"] {
+        assert!(verify(&tricky, name).is_err(), "{name}");
+    }
+}
+
+#[test]
 fn the_public_authorities_are_trusted_for_a_name_alone() {
     let public = public_authorities();
     let pki = chain(PLAIN, PLAIN, PLAIN);
