@@ -7,6 +7,7 @@ use model_transparency::trust::TimestampAuthority;
 
 fuzz_target!(|data: &[u8]| {
     let _ = TimestampAuthority::from_trusted_root(data);
+    // What may come back from an authority.
     let request = TimestampRequest::new(b"signature", [7; 8]).expect("a request");
     let _ = request.accept(data);
     let Ok(timestamp) = Timestamp::parse(data) else { return };
