@@ -96,15 +96,17 @@ pub(crate) fn certificates(what: &str, paths: &[PathBuf]) -> Result<Vec<Certific
     Ok(certificates)
 }
 
-/// Reads revocation lists, one a file.
+/// Reads every revocation list of the files at `paths`.
 pub(crate) fn revocation_lists(paths: &[PathBuf]) -> Result<Vec<RevocationList>, Failure> {
     const WHAT: &str = "the revocation list";
-    let read = |path: &PathBuf| {
+    let mut lists = Vec::new();
+    for path in paths {
         let bytes = read_limited(WHAT, path, MAX_CRL_BYTES as u64 + 1)?;
-        RevocationList::parse(&bytes)
-            .map_err(|error| Failure::rejected("invalid_crl", format!("{WHAT} `{}`: {error}", path.display())))
-    };
-    paths.iter().map(read).collect()
+        let read = RevocationList::from_file(&bytes)
+            .map_err(|error| Failure::rejected("invalid_crl", format!("{WHAT} `{}`: {error}", path.display())));
+        lists.extend(read?);
+    }
+    Ok(lists)
 }
 
 /// Reads the timestamp authorities that are trusted.

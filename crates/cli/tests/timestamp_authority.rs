@@ -1,5 +1,6 @@
 //! The timestamp authority that tests use: what it replies, `openssl ts -verify` accepts, and its lies are refused.
 
+#[expect(dead_code, reason = "the tests of the command use the rest")]
 mod tsa;
 
 use std::fs;

@@ -1,8 +1,9 @@
 //! A timestamp authority over HTTP (RFC 3161 §3.4).
 
-use std::io::Read;
+use std::fmt;
+use std::io::{self, Read};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model_transparency::sign::{StampError, Timestamper};
 use model_transparency::timestamp::{MAX_TIMESTAMP_BYTES, TimestampRequest};
@@ -19,10 +20,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The pauses before the second attempt and the third.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 /// How much of an error page is shown.
-const MAX_SHOWN_BYTES: u64 = 200;
+const MAX_SHOWN_BYTES: usize = 200;
 
 /// A timestamp authority that is asked over HTTP or HTTPS. It learns the SHA-256 of the signature, and no more.
-#[derive(Debug)]
 pub struct HttpTimestamper {
     url: Url,
     client: Client,
@@ -54,6 +54,7 @@ impl HttpTimestamper {
 
     /// One attempt.
     fn ask(&self, query: &[u8]) -> Result<Vec<u8>, Attempt> {
+        let started = Instant::now();
         let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, QUERY).header(ACCEPT, REPLY);
         let response = request.body(query.to_vec()).send().map_err(|error| {
             // Without the URL, which may have a password in it.
@@ -64,25 +65,33 @@ impl HttpTimestamper {
         })?;
         let status = response.status();
         if !status.is_success() {
-            let reason = format!("answered {status}{}", page(response));
+            let reason = format!("answered {status}{}", page(response, started));
             let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
             return Err(if passing { Attempt::Lost(reason) } else { Attempt::Refused(reason) });
         }
-        let mut reply = Vec::new();
-        let limit = MAX_TIMESTAMP_BYTES as u64 + 1;
-        response
-            .take(limit)
-            .read_to_end(&mut reply)
-            .map_err(|error| Attempt::Lost(format!("broke off its answer: {error}")))?;
-        Ok(reply)
+        read(response, MAX_TIMESTAMP_BYTES + 1, started)
+            .map_err(|error| Attempt::Lost(format!("broke off its answer: {error}")))
     }
 
     fn failed(&self, reason: String) -> StampError {
+        StampError { authority: self.shown().to_string(), reason }
+    }
+
+    /// The URL without what may be secret in it.
+    fn shown(&self) -> Url {
         let mut shown = self.url.clone();
         // A URL that can have no password has none.
         let _ = shown.set_password(None);
         let _ = shown.set_username("");
-        StampError { authority: shown.to_string(), reason }
+        shown.set_query(None);
+        shown.set_fragment(None);
+        shown
+    }
+}
+
+impl fmt::Debug for HttpTimestamper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpTimestamper({})", self.shown())
     }
 }
 
@@ -118,12 +127,28 @@ impl Timestamper for HttpTimestamper {
 }
 
 /// The beginning of an error page, if it is text.
-fn page(response: Response) -> String {
-    let mut bytes = Vec::new();
-    let read = response.take(MAX_SHOWN_BYTES).read_to_end(&mut bytes);
+fn page(response: Response, started: Instant) -> String {
+    let bytes = read(response, MAX_SHOWN_BYTES, started).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if read.is_err() || text.is_empty() { String::new() } else { format!(": {text}") }
+    if text.is_empty() { text } else { format!(": {text}") }
+}
+
+/// At most `limit` bytes of an answer. The client's time limit is for each read; this one is for all.
+fn read(mut response: Response, limit: usize, started: Instant) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; limit];
+    let mut length = 0;
+    while length < limit {
+        if started.elapsed() > TIMEOUT {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match response.read(&mut bytes[length..])? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// An error and its causes.

@@ -216,6 +216,11 @@ fn not_checked(verdict: &Verdict) -> Vec<String> {
             }
         }
     }
+    let authorities: Vec<&str> =
+        evidence.timestamps.iter().flat_map(|timestamp| &timestamp.revocation.unchecked).map(String::as_str).collect();
+    if !authorities.is_empty() {
+        items.push(format!("whether a certificate of the timestamp was revoked: {}", authorities.join("; ")));
+    }
     if evidence.unchecked_log_entries > 0 {
         items.push(format!("the bundle's {}", count(evidence.unchecked_log_entries, "transparency log record")));
     }

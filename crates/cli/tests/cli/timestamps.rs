@@ -195,6 +195,28 @@ fn keys_are_dated_too() {
 }
 
 #[test]
+fn an_authority_that_was_revoked_dates_nothing() {
+    let Some(sandbox) = sandbox("an_authority_that_was_revoked_dates_nothing", Validity::days(-1, 1)) else { return };
+    let authority = start(&sandbox, Options::default());
+    sandbox.ok(&format!("{SIGN} --tsa-url {}", authority.url()));
+    let verify = format!("verify certificate model --certificate-chain pki/root.pem {TRUST}");
+    let run = sandbox.ok(&verify);
+    assert!(run.stdout.contains("whether a certificate of the timestamp was revoked"), "{}", run.stdout);
+    sandbox.write("revoked.crl", authority.revoke());
+    sandbox.fails(&format!("{verify} --crl revoked.crl"), 1, &["`CN=authority`", "was revoked on"]);
+}
+
+#[test]
+fn a_reply_in_pieces_is_read_whole() {
+    if !has_openssl("a_reply_in_pieces_is_read_whole") {
+        return;
+    }
+    let sandbox = Sandbox::with_model();
+    let authority = start(&sandbox, with(Behaviour::Drips(2)));
+    sandbox.ok(&format!("{SIGN_KEY} --tsa-url {}", authority.url()));
+}
+
+#[test]
 fn a_trusted_root_names_authorities_and_their_periods() {
     if !has_openssl("a_trusted_root_names_authorities_and_their_periods") {
         return;
@@ -276,7 +298,7 @@ fn an_authority_that_does_not_answer_well_leaves_no_signature() {
     sandbox.fails(&format!("{SIGN_KEY} --signature x.sig --tsa-url ftp://127.0.0.1/"), 2, &["--tsa-url", "`ftp`"]);
     sandbox.fails(&format!("{SIGN_KEY} --signature x.sig --tsa-url nowhere"), 2, &["--tsa-url", "a URL"]);
     let run = sandbox.fails(
-        &format!("{SIGN_KEY} --signature x.sig --tsa-url http://user:secret@127.0.0.1:1/tsa"),
+        &format!("{SIGN_KEY} --signature x.sig --tsa-url http://user:secret@127.0.0.1:1/tsa?key=secret"),
         3,
         &["http://127.0.0.1:1/tsa", "can't be reached"],
     );

@@ -119,6 +119,19 @@ impl TimestampAuthority {
         self.pem("authority") + &self.pem("intermediate")
     }
 
+    /// Revokes its certificate, and gives the list (PEM) of who issued it.
+    pub(crate) fn revoke(&self) -> String {
+        let folder = self.folder.path();
+        let configuration = "[ca]\ndefault_ca = list\n[list]\ndatabase = revoked.txt\ndefault_md = sha256\n\
+                             default_crl_days = 1\ncrlnumber = list-number\n";
+        for (name, content) in [("revoked.cnf", configuration), ("revoked.txt", ""), ("list-number", "01\n")] {
+            fs::write(folder.join(name), content).expect("written");
+        }
+        let issuer = "ca -config revoked.cnf -keyfile intermediate.key -cert intermediate.pem";
+        openssl(folder, &format!("{issuer} -revoke authority.pem")).expect("revoked");
+        openssl(folder, &format!("{issuer} -gencrl")).expect("a list")
+    }
+
     /// The requests (`TimeStampReq`, DER) in the order in which they came.
     pub(crate) fn requests_seen(&self) -> Vec<Vec<u8>> {
         self.server.requests_seen()

@@ -8,7 +8,7 @@ use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{NameConstraints, SubjectAltName};
 
-use super::name::{starts_with, text};
+use super::name::{NormalName, text};
 use super::{Certificate, SUBJECT_ALT_NAME, UsageError};
 
 pub(super) const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
@@ -129,7 +129,9 @@ fn compare(name: &GeneralName, base: &GeneralName) -> Option<bool> {
             host(name.as_str()).map(|host| is_host_in(host, base.as_str()))
         }
         (GeneralName::IpAddress(name), GeneralName::IpAddress(base)) => is_in_network(name.as_bytes(), base.as_bytes()),
-        (GeneralName::DirectoryName(name), GeneralName::DirectoryName(base)) => Some(starts_with(name, base)),
+        (GeneralName::DirectoryName(name), GeneralName::DirectoryName(base)) => {
+            Some(NormalName::of(name).starts_with(&NormalName::of(base)))
+        }
         _ => None,
     }
 }
@@ -137,13 +139,16 @@ fn compare(name: &GeneralName, base: &GeneralName) -> Option<bool> {
 /// `example.com` is the domain and all below it; with a leading period, what lies below it alone, as OpenSSL has it.
 fn is_in_domain(name: &str, base: &str) -> Option<bool> {
     let labels = name.strip_prefix("*.").unwrap_or(name);
-    let plain = |label: &str| {
-        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    if !labels.split('.').all(plain) {
+    if !is_host_name(labels) {
         return None;
     }
     Some(base.is_empty() || (!base.starts_with('.') && name.eq_ignore_ascii_case(base)) || is_below(name, base))
+}
+
+/// Labels, none of them empty: a period at the end would make another name of the same host.
+fn is_host_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    name.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
 }
 
 /// Whether `name` is `base` with labels before it.
@@ -162,7 +167,7 @@ fn wildcard_covers(name: &GeneralName, base: &GeneralName) -> bool {
 /// A base with `@` is one mailbox; else a host, or with a leading period the hosts below it.
 fn is_in_mail(name: &str, base: &str) -> Option<bool> {
     let (local, host) = name.rsplit_once('@')?;
-    if local.is_empty() || host.is_empty() || local.contains('@') {
+    if local.is_empty() || !is_host_name(host) || local.contains('@') {
         return None;
     }
     Some(match base.rsplit_once('@') {
@@ -181,10 +186,7 @@ fn host(uri: &str) -> Option<&str> {
     let authority = rest.split(['/', '?', '#', '\\']).next()?;
     let host = authority.rsplit('@').next()?;
     let host = host.split(':').next()?;
-    let is_name = !host.is_empty()
-        && host.parse::<std::net::Ipv4Addr>().is_err()
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    is_name.then_some(host)
+    (is_host_name(host) && host.parse::<std::net::Ipv4Addr>().is_err()).then_some(host)
 }
 
 /// Address and mask, 4 or 16 bytes each.
@@ -229,6 +231,7 @@ mod tests {
             ("a@Example.com", "a@example.COM", Some(true)),
             ("A@example.com", "a@example.com", Some(false)),
             ("a@b@example.com", "example.com", None),
+            ("a@example.com.", "example.com", None),
             ("example.com", "example.com", None),
         ];
         for (name, base, expected) in cases {
@@ -236,7 +239,9 @@ mod tests {
         }
         assert_eq!(host("https://user@host.example:8443/path@other"), Some("host.example"));
         assert_eq!(host("https://evil.example\\@host.example/"), Some("evil.example"));
-        for no_name in ["mailto:a@b", "https://192.0.2.1/", "https://[::1]/", "https:///path", "spiffe:/a"] {
+        for no_name in
+            ["mailto:a@b", "https://192.0.2.1/", "https://[::1]/", "https:///path", "spiffe:/a", "https://a.example./"]
+        {
             assert_eq!(host(no_name), None, "{no_name}");
         }
     }

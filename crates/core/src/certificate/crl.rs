@@ -7,8 +7,8 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::CrlReason;
 
 use super::bounds::{Sets, has_small_sets};
-use super::name::names_match;
-use super::{Certificate, NOT_NESTED, UnixTime, UsageError, ValidPath, signature};
+use super::name::NormalName;
+use super::{Certificate, DER_SEQUENCE, NOT_NESTED, UnixTime, UsageError, ValidPath, signature};
 
 /// The largest revocation list that is read, in bytes.
 pub const MAX_CRL_BYTES: usize = 32 << 20;
@@ -23,25 +23,28 @@ const INVALIDITY_DATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.2
 #[derive(Clone)]
 pub struct RevocationList {
     parsed: CertificateList,
+    issuer: NormalName,
 }
 
 impl RevocationList {
-    /// Reads a revocation list in PEM or DER.
+    /// Reads every revocation list of a PEM file, or the one of a DER file. Other PEM blocks are passed over.
     ///
     /// # Errors
     /// [`InvalidCrl`]: what is wrong.
-    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidCrl> {
+    pub fn from_file(bytes: &[u8]) -> Result<Vec<Self>, InvalidCrl> {
         if bytes.len() > MAX_CRL_BYTES {
             return Err(InvalidCrl::TooLarge);
         }
-        if !bytes.starts_with(&[0x30]) {
-            let block = pem::parse(bytes).map_err(|error| InvalidCrl::Malformed(error.to_string()))?;
-            if block.tag() != "X509 CRL" {
-                return Err(InvalidCrl::WrongKind { found: block.tag().to_owned() });
-            }
-            return Self::from_der(block.contents());
+        if bytes.starts_with(&[DER_SEQUENCE]) {
+            return Self::from_der(bytes).map(|list| vec![list]);
         }
-        Self::from_der(bytes)
+        let blocks = crate::key::pem_blocks(bytes).map_err(|error| InvalidCrl::Malformed(error.to_string()))?;
+        let lists: Vec<_> = blocks.iter().filter(|block| block.tag() == "X509 CRL").collect();
+        if lists.is_empty() {
+            let found = blocks.first().map_or_else(String::new, |block| block.tag().to_owned());
+            return Err(InvalidCrl::WrongKind { found });
+        }
+        lists.into_iter().map(|block| Self::from_der(block.contents())).collect()
     }
 
     fn from_der(der: &[u8]) -> Result<Self, InvalidCrl> {
@@ -72,7 +75,8 @@ impl RevocationList {
                 }
             }
         }
-        Ok(Self { parsed })
+        let issuer = NormalName::of(&parsed.tbs_cert_list.issuer);
+        Ok(Self { parsed, issuer })
     }
 
     /// The issuer's name (RFC 4514).
@@ -88,21 +92,22 @@ impl RevocationList {
     }
 
     fn is_of(&self, certificate: &Certificate) -> bool {
-        names_match(&self.parsed.tbs_cert_list.issuer, &certificate.parsed.tbs_certificate.issuer)
+        self.issuer == certificate.issuer
     }
 
-    /// Checks that the list is `issuer`'s and not stale.
-    fn require_current(&self, issuer: &Certificate, now: UnixTime) -> Result<(), RevocationError> {
+    fn is_signed_by(&self, issuer: &Certificate) -> bool {
         let list = &self.parsed;
-        let tbs = list.tbs_cert_list.to_der();
         let holds =
-            tbs.is_ok_and(|tbs| signature::holds(issuer, &list.signature_algorithm, &tbs, list.signature.raw_bytes()));
-        if !holds {
-            return Err(RevocationError::Signature { issuer: self.issuer() });
-        }
+            |tbs: Vec<u8>| signature::holds(issuer, &list.signature_algorithm, &tbs, list.signature.raw_bytes());
+        list.tbs_cert_list.to_der().is_ok_and(holds)
+    }
+
+    /// Checks that `issuer`, who signed the list, may sign lists, and that it is not stale.
+    fn require_current(&self, issuer: &Certificate, now: UnixTime) -> Result<(), RevocationError> {
         let usage = issuer.check_signs_crls();
         usage.map_err(|error| RevocationError::Issuer { issuer: issuer.subject(), error })?;
-        let (this_update, next_update) = (self.this_update(), list.tbs_cert_list.next_update.map(UnixTime::of));
+        let next_update = self.parsed.tbs_cert_list.next_update.map(UnixTime::of);
+        let this_update = self.this_update();
         if now < this_update || next_update.is_none_or(|next| now > next) {
             return Err(RevocationError::Stale { issuer: self.issuer(), this_update, next_update, now });
         }
@@ -135,36 +140,105 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Looks every certificate of `path` up in `lists`. Without lists, all are unchecked.
+    /// Nothing is known of the certificates of `path`.
+    #[must_use]
+    pub fn unknown(path: &ValidPath) -> Self {
+        Self { checked: Vec::new(), unchecked: revocable(path).map(Certificate::subject).collect() }
+    }
+
+    /// Looks every certificate of `path` up in `lists`, as of `now`: a trusted one too, if it is not a root and its issuer
+    /// is among `issuers`. Without lists, all are unchecked.
     ///
     /// A certificate that is revoked is refused whenever it was revoked: a list does not say since when the key was in
-    /// other hands.
+    /// other hands. A list that was issued after a certificate expired need not name it any more (RFC 5280 §3.3), so it
+    /// does not count as one that covers it.
     ///
     /// # Errors
-    /// [`RevocationError`] if a certificate is revoked, a list of its issuer can't be relied on, or there are lists and
-    /// none is for the leaf.
-    pub fn check(path: &ValidPath, lists: &[RevocationList], now: UnixTime) -> Result<Self, RevocationError> {
-        let mut revocation = Self::default();
-        let certificates = path.certificates();
-        for (index, certificate) in certificates.iter().enumerate() {
-            let issuer = certificates.get(index + 1).unwrap_or(path.anchor());
-            let mut newest = None;
-            for list in lists.iter().filter(|list| list.is_of(certificate)) {
-                list.require_current(issuer, now)?;
-                if let Some(entry) = list.entry(certificate) {
-                    return Err(revoked(certificate, entry));
-                }
-                newest = newest.max(Some(list.this_update()));
-            }
-            match newest {
-                Some(time) => revocation.checked.push((certificate.subject(), time)),
-                None if index == 0 && !lists.is_empty() => {
-                    return Err(RevocationError::NotCovered { issuer: certificate.issuer() });
-                }
-                None => revocation.unchecked.push(certificate.subject()),
-            }
+    /// [`RevocationError`] if a certificate is revoked, or a list of its issuer can't be relied on.
+    pub fn look_up(
+        path: &ValidPath,
+        lists: &[RevocationList],
+        issuers: &[Certificate],
+        now: UnixTime,
+    ) -> Result<Self, RevocationError> {
+        survey(path, lists, issuers, now).map(|(revocation, _)| revocation)
+    }
+
+    /// As [`Self::look_up`]; where there are lists, one has to cover the leaf.
+    ///
+    /// # Errors
+    /// [`RevocationError`], [`RevocationError::NotCovered`] among them.
+    pub fn check(
+        path: &ValidPath,
+        lists: &[RevocationList],
+        issuers: &[Certificate],
+        now: UnixTime,
+    ) -> Result<Self, RevocationError> {
+        let (revocation, covers_leaf) = survey(path, lists, issuers, now)?;
+        if lists.is_empty() || covers_leaf {
+            Ok(revocation)
+        } else {
+            Err(RevocationError::NotCovered { issuer: path.leaf().issuer() })
         }
-        Ok(revocation)
+    }
+}
+
+/// What the lists say of the certificates, and whether one covers the leaf.
+fn survey(
+    path: &ValidPath,
+    lists: &[RevocationList],
+    issuers: &[Certificate],
+    now: UnixTime,
+) -> Result<(Revocation, bool), RevocationError> {
+    let (mut revocation, mut covers_leaf) = (Revocation::default(), false);
+    let certificates = path.certificates();
+    for (index, certificate) in revocable(path).enumerate() {
+        let candidates: Vec<&Certificate> = match certificates.get(index) {
+            Some(_) => vec![certificates.get(index + 1).unwrap_or(path.anchor())],
+            None => issuers.iter().filter(|issuer| issuer.subject == certificate.issuer).collect(),
+        };
+        match covered(certificate, &candidates, lists, now)? {
+            Some(time) => {
+                covers_leaf |= index == 0;
+                revocation.checked.push((certificate.subject(), time));
+            }
+            None => revocation.unchecked.push(certificate.subject()),
+        }
+    }
+    Ok((revocation, covers_leaf))
+}
+
+/// The certificates of a path that somebody else issued, the leaf first.
+fn revocable(path: &ValidPath) -> impl Iterator<Item = &Certificate> {
+    let anchor = Some(path.anchor()).filter(|anchor| !anchor.is_self_issued());
+    path.certificates().iter().chain(anchor)
+}
+
+/// When the newest list was issued that covers `certificate`, and does not revoke it. One of `candidates` is its issuer.
+fn covered(
+    certificate: &Certificate,
+    candidates: &[&Certificate],
+    lists: &[RevocationList],
+    now: UnixTime,
+) -> Result<Option<UnixTime>, RevocationError> {
+    let (mut newest, mut foreign) = (None, None);
+    for list in lists.iter().filter(|list| list.is_of(certificate)) {
+        // An issuer that renewed its key publishes lists of both under its one name.
+        let Some(issuer) = candidates.iter().find(|issuer| list.is_signed_by(issuer)) else {
+            foreign = Some(list);
+            continue;
+        };
+        list.require_current(issuer, now)?;
+        if let Some(entry) = list.entry(certificate) {
+            return Err(revoked(certificate, entry));
+        }
+        if list.this_update() <= certificate.not_after() {
+            newest = newest.max(Some(list.this_update()));
+        }
+    }
+    match (newest, foreign) {
+        (None, Some(list)) if !candidates.is_empty() => Err(RevocationError::Signature { issuer: list.issuer() }),
+        _ => Ok(newest),
     }
 }
 
@@ -245,8 +319,11 @@ pub enum RevocationError {
         /// The time in question.
         now: UnixTime,
     },
-    /// Lists were given, and none is of the leaf's issuer.
-    #[error("none of the revocation lists is of `{issuer}`, who issued the signing certificate")]
+    /// Lists were given, and none covers the leaf.
+    #[error(
+        "none of the revocation lists covers the signing certificate: expected one of its issuer `{issuer}`, issued \
+         before the certificate expired"
+    )]
     NotCovered {
         /// The leaf's issuer.
         issuer: String,

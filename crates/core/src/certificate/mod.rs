@@ -27,6 +27,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::Time;
 
 use crate::key::{InvalidKey, PublicKey};
+use name::NormalName;
 
 pub(crate) use bounds::{Sets, has_small_sets};
 pub use crl::{InvalidCrl, MAX_CRL_BYTES, Revocation, RevocationError, RevocationList};
@@ -73,6 +74,8 @@ impl UnixTime {
 pub struct Certificate {
     der: Vec<u8>,
     parsed: x509_cert::Certificate,
+    subject: NormalName,
+    issuer: NormalName,
 }
 
 impl Certificate {
@@ -103,7 +106,9 @@ impl Certificate {
             }
             seen.push(extension.extn_id);
         }
-        Ok(Self { der: der.to_vec(), parsed })
+        let (subject, issuer) = (&parsed.tbs_certificate.subject, &parsed.tbs_certificate.issuer);
+        let (subject, issuer) = (NormalName::of(subject), NormalName::of(issuer));
+        Ok(Self { der: der.to_vec(), parsed, subject, issuer })
     }
 
     /// Reads every certificate of a PEM file, in their order, or the one of a DER file. Other PEM blocks are passed over.
@@ -181,12 +186,11 @@ impl Certificate {
     /// Whether subject and issuer are the same name.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
-        let certificate = &self.parsed.tbs_certificate;
-        !certificate.subject.0.is_empty() && name::names_match(&certificate.subject, &certificate.issuer)
+        !self.subject.is_empty() && self.subject == self.issuer
     }
 
-    /// The alternative names of the subject: e-mail addresses, DNS names, URIs and IP addresses. One that can't be read
-    /// leaves none.
+    /// The alternative names of the subject: e-mail addresses, DNS names, URIs and IP addresses, as far as they look like
+    /// what they are. An extension that can't be read has none.
     #[must_use]
     pub fn alternative_names(&self) -> Vec<String> {
         let Ok(Some(names)) = self.extension::<SubjectAltName>(SUBJECT_ALT_NAME) else { return Vec::new() };
@@ -203,8 +207,7 @@ impl Certificate {
 
     /// Whether this is the certificate with this serial number of this issuer.
     pub(crate) fn is(&self, issuer: &Name, serial_number: &SerialNumber) -> bool {
-        let certificate = &self.parsed.tbs_certificate;
-        certificate.serial_number == *serial_number && name::names_match(&certificate.issuer, issuer)
+        self.parsed.tbs_certificate.serial_number == *serial_number && self.issuer == NormalName::of(issuer)
     }
 
     /// Whether SubjectKeyIdentifier is this.
@@ -213,17 +216,19 @@ impl Certificate {
         own.is_ok_and(|own| own.is_some_and(|own| own.0.as_bytes() == identifier))
     }
 
-    /// Whether `signature` over `message` is one of this certificate's key. In CMS the algorithm may be that of the key
-    /// alone, and the hash stand beside it.
+    /// Whether `signature` over `message` is one of this certificate's key; the algorithm, if it is not one that is
+    /// checked. In CMS it may be that of the key alone, and the hash stand beside it.
     pub(crate) fn has_signed(
         &self,
         algorithm: &AlgorithmIdentifierOwned,
         digest: &AlgorithmIdentifierOwned,
         message: &[u8],
         signature: &[u8],
-    ) -> bool {
-        signature::cms_algorithm(algorithm, digest)
-            .is_some_and(|algorithm| signature::holds(self, &algorithm, message, signature))
+    ) -> Result<bool, String> {
+        let supported =
+            signature::cms_algorithm(algorithm, digest).filter(|algorithm| signature::is_supported(self, algorithm));
+        let supported = supported.ok_or_else(|| signature::describe(algorithm))?;
+        Ok(signature::holds(self, &supported, message, signature))
     }
 
     fn extension<T: DecodeOwned>(&self, oid: ObjectIdentifier) -> Result<Option<T>, x509_cert::der::Error> {
@@ -255,11 +260,13 @@ const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2
 pub(crate) const NOT_NESTED: &str = "it is not well nested DER, or a set in it is too large";
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
+/// A name in an alternative name of each kind. They look different, and not like a subject either: an issuer that may
+/// certify one kind alone can't write another's names in it.
 fn text_of(name: &GeneralName) -> Option<String> {
     match name {
-        GeneralName::Rfc822Name(text) | GeneralName::DnsName(text) | GeneralName::UniformResourceIdentifier(text) => {
-            Some(text.as_str().to_owned())
-        }
+        GeneralName::Rfc822Name(text) if is_address(text.as_str()) => Some(text.as_str().to_owned()),
+        GeneralName::DnsName(text) if is_host(text.as_str()) => Some(text.as_str().to_owned()),
+        GeneralName::UniformResourceIdentifier(text) if has_scheme(text.as_str()) => Some(text.as_str().to_owned()),
         GeneralName::IpAddress(bytes) => match bytes.as_bytes().len() {
             4 => <[u8; 4]>::try_from(bytes.as_bytes()).ok().map(|ip| std::net::Ipv4Addr::from(ip).to_string()),
             16 => <[u8; 16]>::try_from(bytes.as_bytes()).ok().map(|ip| std::net::Ipv6Addr::from(ip).to_string()),
@@ -267,6 +274,29 @@ fn text_of(name: &GeneralName) -> Option<String> {
         },
         _ => None,
     }
+}
+
+fn is_address(text: &str) -> bool {
+    let is_local = |local: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-?^_`{|}~.".contains(&byte);
+        !local.is_empty() && local.bytes().all(plain)
+    };
+    text.split_once('@').is_some_and(|(local, host)| is_local(local) && is_host(host))
+}
+
+/// Labels of letters, digits, `-` and `_`, the first perhaps `*`; no address.
+fn is_host(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let labels = text.strip_prefix("*.").unwrap_or(text);
+    labels.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
+        && text.parse::<std::net::Ipv4Addr>().is_err()
+}
+
+fn has_scheme(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    text.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(plain)
+    })
 }
 
 /// Why bytes are not a certificate.

@@ -1,34 +1,45 @@
 //! Distinguished names: whether two are the same (RFC 5280 §7.1).
 
-use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::der::asn1::Any;
+use x509_cert::der::asn1::{Any, ObjectIdentifier};
 use x509_cert::der::{Tag, Tagged};
-use x509_cert::name::{Name, RelativeDistinguishedName};
+use x509_cert::name::Name;
 
-/// Whether two names are the same.
-pub(super) fn names_match(a: &Name, b: &Name) -> bool {
-    a.0.len() == b.0.len() && starts_with(a, b)
+/// A name in the form in which names are compared: made once, since a search for a path compares many.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct NormalName(Vec<Part>);
+
+/// The attributes of one level, in an order that says nothing.
+type Part = Vec<(ObjectIdentifier, Value)>;
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    /// A text in any of the encodings of texts: case and the amount of white space make no difference.
+    Text(String),
+    Other(Tag, Vec<u8>),
 }
 
-/// Whether `name` lies in the subtree of `base`: begins with all of it (RFC 5280 §4.2.1.10).
-pub(super) fn starts_with(name: &Name, base: &Name) -> bool {
-    base.0.len() <= name.0.len() && base.0.iter().zip(&name.0).all(|(a, b)| parts_match(a, b))
-}
+impl NormalName {
+    pub(super) fn of(name: &Name) -> Self {
+        let value = |value: &Any| match text(value) {
+            Some(text) => Value::Text(text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()),
+            None => Value::Other(value.tag(), value.value().to_vec()),
+        };
+        let parts = name.0.iter().map(|part| {
+            let mut part: Part = part.0.iter().map(|attribute| (attribute.oid, value(&attribute.value))).collect();
+            part.sort_unstable();
+            part
+        });
+        Self(parts.collect())
+    }
 
-fn parts_match(a: &RelativeDistinguishedName, b: &RelativeDistinguishedName) -> bool {
-    let within = |a: &RelativeDistinguishedName, b: &RelativeDistinguishedName| {
-        a.0.iter().all(|one| b.0.iter().any(|other| attributes_match(one, other)))
-    };
-    a.0.len() == b.0.len() && within(a, b) && within(b, a)
-}
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 
-fn attributes_match(a: &AttributeTypeAndValue, b: &AttributeTypeAndValue) -> bool {
-    a.oid == b.oid
-        && (a.value == b.value
-            || match (text(&a.value), text(&b.value)) {
-                (Some(a), Some(b)) => normalized(&a) == normalized(&b),
-                _ => false,
-            })
+    /// Whether the name lies in the subtree of `base`: begins with all of it (RFC 5280 §4.2.1.10).
+    pub(super) fn starts_with(&self, base: &Self) -> bool {
+        self.0.starts_with(&base.0)
+    }
 }
 
 /// The text of a value, if it is one.
@@ -45,33 +56,29 @@ pub(super) fn text(value: &Any) -> Option<String> {
     }
 }
 
-/// Case and the amount of white space make no difference.
-fn normalized(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use std::str::FromStr;
 
     use super::*;
 
-    fn name(text: &str) -> Name {
-        Name::from_str(text).expect("a name")
+    fn name(text: &str) -> NormalName {
+        NormalName::of(&Name::from_str(text).expect("a name"))
     }
 
     #[test]
     fn case_and_space_make_no_difference_and_order_does() {
-        assert!(names_match(&name("CN=An  example,O=Acme"), &name("CN=an Example,O=ACME")));
-        assert!(!names_match(&name("CN=a,O=b"), &name("O=b,CN=a")));
-        assert!(!names_match(&name("CN=a"), &name("OU=a")));
-        assert!(!names_match(&name("CN=a b"), &name("CN=ab")));
+        assert!(name("CN=An  example,O=Acme") == name("CN=an Example,O=ACME"));
+        assert!(name("CN=a+O=b") == name("O=b+CN=a"));
+        for (a, b) in [("CN=a,O=b", "O=b,CN=a"), ("CN=a", "OU=a"), ("CN=a b", "CN=ab"), ("CN=a", "CN=a+O=b")] {
+            assert!(name(a) != name(b), "{a} and {b}");
+        }
     }
 
     #[test]
     fn a_subtree_is_a_beginning() {
-        assert!(starts_with(&name("CN=leaf,O=Acme,C=US"), &name("O=acme,C=US")));
-        assert!(!starts_with(&name("O=Acme,C=US"), &name("CN=leaf,O=Acme,C=US")));
-        assert!(!starts_with(&name("CN=leaf,O=Acme,C=US"), &name("CN=leaf")));
+        assert!(name("CN=leaf,O=Acme,C=US").starts_with(&name("O=acme,C=US")));
+        assert!(!name("O=Acme,C=US").starts_with(&name("CN=leaf,O=Acme,C=US")));
+        assert!(!name("CN=leaf,O=Acme,C=US").starts_with(&name("CN=leaf")));
     }
 }

@@ -7,7 +7,6 @@ use x509_cert::der::Encode;
 use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::constraints::{Constraints, NAME_CONSTRAINTS, NameError};
-use super::name::names_match;
 use super::policies::Policies;
 use super::usage::Purpose;
 use super::{Certificate, UnixTime, UsageError, signature};
@@ -117,7 +116,11 @@ impl<'a> Search<'a> {
                 continue;
             }
             issuers += 1;
-            match self.require_signed(current, anchor).and_then(|()| check(path, anchor, self.purpose, self.time)) {
+            if let Err(error) = self.require_signed(current, anchor) {
+                self.record(path.len(), error);
+                continue;
+            }
+            match check(path, anchor, self.purpose, self.time) {
                 Ok(valid) => return Some(valid),
                 // Reaching an anchor is further than any path that does not.
                 Err(error) => self.record(MAX_INTERMEDIATES + 1 + path.len(), error),
@@ -192,16 +195,15 @@ impl<'a> Search<'a> {
 }
 
 fn is_named_as_issuer(issuer: &Certificate, certificate: &Certificate) -> bool {
-    let subject = &issuer.parsed.tbs_certificate.subject;
     // An issuer has a name (RFC 5280 §4.1.2.6).
-    !subject.0.is_empty() && names_match(subject, &certificate.parsed.tbs_certificate.issuer)
+    !issuer.subject.is_empty() && issuer.subject == certificate.issuer
 }
 
 /// Whether two certificates are of the same name and key: a path that visits one twice goes in a circle.
 fn is_same_party(a: &Certificate, b: &Certificate) -> bool {
-    let (a, b) = (&a.parsed.tbs_certificate, &b.parsed.tbs_certificate);
-    a.subject_public_key_info.subject_public_key == b.subject_public_key_info.subject_public_key
-        && names_match(&a.subject, &b.subject)
+    let (a_key, b_key) =
+        (&a.parsed.tbs_certificate.subject_public_key_info, &b.parsed.tbs_certificate.subject_public_key_info);
+    a_key.subject_public_key == b_key.subject_public_key && a.subject == b.subject
 }
 
 /// Checks a path whose signatures hold, from the anchor down (RFC 5280 §6.1).

@@ -52,8 +52,13 @@ impl Certificate {
     /// certificate. For timestamps, RFC 3161 §2.3: a critical ExtendedKeyUsage of nothing else.
     pub(super) fn check_leaf(&self, purpose: Purpose, is_anchor: bool) -> Result<(), UsageError> {
         let key_usage: Option<KeyUsage> = self.usage_extension("KeyUsage", KEY_USAGE)?;
-        let signs = !matches!(purpose, Purpose::Other(_));
-        if signs && key_usage.is_some_and(|usage| !usage.digital_signature()) {
+        let may_sign = key_usage.is_none_or(|usage| match purpose {
+            Purpose::SignModels => usage.digital_signature(),
+            // RFC 5280 §4.2.1.12.
+            Purpose::StampTime => usage.digital_signature() || usage.non_repudiation(),
+            Purpose::Other(_) => true,
+        });
+        if !may_sign {
             return Err(UsageError::NoDigitalSignature);
         }
         let constraints: Option<BasicConstraints> = self.usage_extension("BasicConstraints", BASIC_CONSTRAINTS)?;

@@ -10,7 +10,7 @@ use der::asn1::{Int, ObjectIdentifier, OctetString};
 use der::{Decode, Encode};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
-use crate::certificate::{Certificate, PathError, UnixTime, ValidPath};
+use crate::certificate::{Certificate, PathError, Revocation, UnixTime, ValidPath};
 use crate::certificate::{NOT_NESTED, Sets, has_small_sets};
 use crate::trust::TimestampAuthority;
 use token::Token;
@@ -36,6 +36,8 @@ pub struct VerifiedTimestamp {
     pub time: UnixTime,
     /// Who vouches for it: the certificates from the signer of the timestamp to the trusted one.
     pub path: ValidPath,
+    /// What the issuers of these certificates say of them.
+    pub revocation: Revocation,
 }
 
 impl Timestamp {
@@ -244,6 +246,15 @@ pub enum TimestampError {
     #[error("expected SHA-256, SHA-384 or SHA-512, found the hash {found}")]
     Hash {
         /// The object identifier.
+        found: String,
+    },
+    /// It is signed with an algorithm, or a kind of key, that is not accepted.
+    #[error(
+        "it is signed with {found}: expected RSA (PKCS#1 v1.5) or ECDSA on P-256, P-384 or P-521 with SHA-256 to \
+         SHA-512, or Ed25519"
+    )]
+    Algorithm {
+        /// The algorithm.
         found: String,
     },
     /// The certificate of who signed it is neither in it nor given.

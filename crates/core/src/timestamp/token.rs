@@ -10,7 +10,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::wire::{self, SigningCertificate, SigningCertificateV2, TstInfo};
 use super::{SHA256, TimestampError, VerifiedTimestamp, hash, malformed};
-use crate::certificate::{Certificate, Purpose, UnixTime, validate};
+use crate::certificate::{Certificate, Purpose, Revocation, UnixTime, validate};
 use crate::trust::TimestampAuthority;
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -75,7 +75,8 @@ impl Token {
         if !authority.is_trusted_at(self.time) {
             return Err(TimestampError::OutsidePeriod { time: self.time });
         }
-        Ok(VerifiedTimestamp { time: self.time, path })
+        let revocation = Revocation::unknown(&path);
+        Ok(VerifiedTimestamp { time: self.time, path, revocation })
     }
 
     /// Checks that the signature over the token holds. The signer's certificate is in the token or among `known`.
@@ -97,10 +98,10 @@ impl Token {
         self.require_named(signer)?;
         let message = attributes.to_der().map_err(malformed)?;
         let signature = self.signer.signature.as_bytes();
-        if signer.has_signed(&self.signer.signature_algorithm, &self.signer.digest_alg, &message, signature) {
-            Ok(signer)
-        } else {
-            Err(TimestampError::Signature("another key made it, or it was changed"))
+        match signer.has_signed(&self.signer.signature_algorithm, &self.signer.digest_alg, &message, signature) {
+            Ok(true) => Ok(signer),
+            Ok(false) => Err(TimestampError::Signature("another key made it, or it was changed")),
+            Err(found) => Err(TimestampError::Algorithm { found }),
         }
     }
 

@@ -38,7 +38,8 @@ pub(super) fn check_certificates(
     };
     let time = signed_before.unwrap_or(trust.now);
     let path = validate(leaf, intermediates, trust.anchors.certificates(), Purpose::SignModels, time)?;
-    let revocation = Revocation::check(&path, trust.revocation_lists, trust.now)?;
+    let issuers = [trust.anchors.certificates(), intermediates].concat();
+    let revocation = Revocation::check(&path, trust.revocation_lists, &issuers, trust.now)?;
     let identity = match trust.identity {
         None => None,
         Some(rule) => Some(

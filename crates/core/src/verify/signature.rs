@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Verified;
 use super::certificate::{CertificateEvidence, check_certificates};
-use crate::certificate::{PathError, RevocationError};
+use crate::certificate::{PathError, Revocation, RevocationError};
 use crate::compat;
 use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
 use crate::key::{KeyAlgorithm, PublicKey, SignatureScheme};
@@ -62,10 +62,14 @@ pub struct Evidence {
 /// # Errors
 /// [`SignatureError`]: why nothing in the bundle may be believed.
 pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<SignedPayload>, SignatureError> {
-    let timestamps = check_timestamps(bundle, trust.timestamps)?;
+    let mut timestamps = check_timestamps(bundle, trust.timestamps)?;
     let (key, hint, certificate) = match (trust.signer, bundle.material()) {
         (SignerTrust::Key(key), Material::PublicKey { hint }) => (Cow::Borrowed(key), hint.as_deref(), None),
         (SignerTrust::Certificates(certificates), Material::CertificateChain(chain)) => {
+            for timestamp in &mut timestamps {
+                let lists = certificates.revocation_lists;
+                timestamp.revocation = Revocation::look_up(&timestamp.path, lists, &[], certificates.now)?;
+            }
             let signed_before = timestamps.first().map(|timestamp| timestamp.time);
             let (key, evidence) = check_certificates(chain, certificates, signed_before)?;
             (Cow::Owned(key), None, Some(evidence))

@@ -194,6 +194,40 @@ fn what_stands_in_a_name_is_not_another_name() {
 }
 
 #[test]
+fn a_name_of_one_kind_is_not_one_of_another() {
+    let verify = |pki: &crate::pki::Chain, name: &str| {
+        let bundle = bundle(&pki.leaf.key, &[&pki.leaf.certificate, &pki.intermediate.certificate]);
+        let anchors = std::slice::from_ref(&pki.root.certificate);
+        let verifier = Verifier { identity: Some(IdentityRule::Exact(name.to_owned())), ..Verifier::new(anchors) };
+        verifier.verify(&bundle).map(drop)
+    };
+    // An issuer of hosts alone can't write the name of a person, of a page or of a subject where a host belongs.
+    let hosts = chain(PLAIN, PLAIN, |params| {
+        let names = ["alice@acme.example", "https://acme.example/", "O=Acme", "192.0.2.7", "a b", ""];
+        params.subject_alt_names =
+            names.map(|name| SanType::DnsName(name.try_into().expect("ASCII"))).into_iter().collect();
+    });
+    for name in ["alice@acme.example", "https://acme.example/", "O=Acme", "192.0.2.7", "a b", ""] {
+        let error = verify(&hosts, name).expect_err(name);
+        let SignatureError::Identity { found, .. } = error else { panic!("{name}: {error}") };
+        assert_eq!(found, ["CN=Leaf"], "{name}");
+    }
+    let others = chain(PLAIN, PLAIN, |params| {
+        let text = |name: &str| name.try_into().expect("ASCII");
+        params.subject_alt_names = vec![
+            SanType::URI(text("alice@acme.example")),
+            SanType::URI(text("O=Acme")),
+            SanType::Rfc822Name(text("build.acme.example")),
+            SanType::Rfc822Name(text("https://acme.example/@acme.example")),
+            SanType::Rfc822Name(text("O=Acme@acme.example")),
+        ];
+    });
+    for name in ["alice@acme.example", "O=Acme", "build.acme.example", "https://acme.example/@acme.example"] {
+        assert!(verify(&others, name).is_err(), "{name}");
+    }
+}
+
+#[test]
 fn the_public_authorities_are_trusted_for_a_name_alone() {
     let public = public_authorities();
     let pki = chain(PLAIN, PLAIN, PLAIN);
