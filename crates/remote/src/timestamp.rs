@@ -19,6 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The pauses before the second attempt and the third.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+const MAX_REDIRECTS: usize = 3;
 /// How much of an error page is shown.
 const MAX_SHOWN_BYTES: usize = 200;
 
@@ -45,7 +46,7 @@ impl HttpTimestamper {
             .user_agent(concat!("model-signing/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
-            .redirect(redirect::Policy::limited(3))
+            .redirect(redirect::Policy::custom(follow))
             .tls_certs_merge(roots)
             .build()
             .map_err(|error| InvalidAuthority::Client(chain(&error)))?;
@@ -124,6 +125,12 @@ impl Timestamper for HttpTimestamper {
     fn authorities(&self) -> &[TimestampAuthority] {
         &self.authorities
     }
+}
+
+/// Follows what asks for the same again elsewhere. The other redirections would make a GET of it.
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let asks_again = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    if asks_again && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
 /// The beginning of an error page, if it is text.

@@ -1,6 +1,6 @@
 //! Where the password of a private key comes from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -14,4 +14,11 @@ pub(crate) struct PasswordArgs {
     /// The password itself, which other users of this machine can see: use --password-file
     #[arg(long, value_name = "PASSWORD")]
     pub(crate) password: Option<String>,
+}
+
+impl PasswordArgs {
+    /// What an output must not overwrite.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.password_file.iter().map(|path| ("the password file", path.as_path()))
+    }
 }

@@ -1,7 +1,7 @@
 //! A key in a PKCS#11 token, and where its PIN comes from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -16,6 +16,13 @@ pub(crate) struct TokenArgs {
     /// A file with the token's PIN in its first line [else: pin-source in the URI, MODEL_SIGNING_PIN, or a prompt]
     #[arg(long, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
+}
+
+impl TokenArgs {
+    /// What an output must not overwrite.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.pin_file.iter().map(|path| ("the PIN file", path.as_path()))
+    }
 }
 
 /// A URI as it was given. It is parsed later, because clap repeats what it can't parse, and it may hold a PIN.

@@ -107,8 +107,12 @@ fn what_could_not_be_verified_is_not_signed() {
         ("pki/signer.pem", "the signing certificate"),
         ("pki/chain.pem", "a certificate of the chain"),
         ("pki/signer.key", "the private key"),
+        ("password", "the password file"),
+        ("pki/other.pem", "the timestamp authority's certificate"),
     ] {
-        sandbox.fails(&format!("{SIGN} {chain} --signature {target}"), 2, &["would overwrite", what]);
+        sandbox.write("password", "secret");
+        let more = "--password-file password --tsa-url http://127.0.0.1:1/ --tsa-certificate-chain pki/other.pem";
+        sandbox.fails(&format!("{SIGN} {chain} {more} --signature {target}"), 2, &["would overwrite", what]);
     }
     sandbox.ok(SIGN);
     sandbox.fails(VERIFY, 1, &["no path to a trusted certificate", "--certificate-chain"]);

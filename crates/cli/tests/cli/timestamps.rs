@@ -79,6 +79,13 @@ fn a_signature_outlives_its_certificate() {
         assert_eq!(evidence.certificate.expect("of the certificate method").path.time(), timestamp.time);
         assert_eq!(evidence.unchecked_timestamps, 0);
 
+        let early = UnixTime(now().0 - 3_600);
+        let error = check(&bundle, &sandbox, &["tsa.pem"], early).expect_err("from the future");
+        assert!(
+            matches!(error, SignatureError::Timestamp { index: 0, error: TimestampError::Future { now, .. } } if now == early),
+            "{error}"
+        );
+
         let error = check(&bundle, &sandbox, &[], later).expect_err("expired, and nobody says when it was signed");
         assert!(
             matches!(error, SignatureError::Path(PathError::OutOfValidity { time, .. }) if time == later),
@@ -267,6 +274,7 @@ fn an_authority_that_does_not_answer_well_leaves_no_signature() {
     let sandbox = Sandbox::with_model();
     for (behaviour, says) in [
         (Behaviour::Status(404), "answered 404"),
+        (Behaviour::Status(302), "answered 302"),
         (Behaviour::Rejects, "did not grant it (status 2): badAlg"),
         (Behaviour::Garbage, "is not an RFC 3161 timestamp"),
         (Behaviour::AnotherDigest, "over another signature"),

@@ -20,9 +20,29 @@ const MAX_COMPARISONS: usize = 1 << 18;
 #[derive(Default)]
 pub(super) struct Constraints {
     /// A list for each issuer that has one: a name has to be in each list that has subtrees of its kind.
-    permitted: Vec<Vec<GeneralSubtree>>,
-    excluded: Vec<GeneralSubtree>,
+    permitted: Vec<Vec<Subtree>>,
+    excluded: Vec<Subtree>,
     comparisons: Cell<usize>,
+}
+
+/// A constraint, its name in the form in which it is compared.
+struct Subtree {
+    base: GeneralName,
+    normal: Option<NormalName>,
+}
+
+impl From<GeneralSubtree> for Subtree {
+    fn from(GeneralSubtree { base, .. }: GeneralSubtree) -> Self {
+        let normal = normal(&base);
+        Self { base, normal }
+    }
+}
+
+fn normal(name: &GeneralName) -> Option<NormalName> {
+    match name {
+        GeneralName::DirectoryName(name) => Some(NormalName::of(name)),
+        _ => None,
+    }
 }
 
 /// Why a certificate's names are not acceptable.
@@ -46,9 +66,9 @@ impl Constraints {
             return Err(malformed);
         }
         if !permitted.is_empty() {
-            self.permitted.push(permitted);
+            self.permitted.push(permitted.into_iter().map(Subtree::from).collect());
         }
-        self.excluded.extend(excluded);
+        self.excluded.extend(excluded.into_iter().map(Subtree::from));
         Ok(())
     }
 
@@ -79,12 +99,16 @@ impl Constraints {
     }
 
     fn check_name(&self, name: &GeneralName) -> Result<(), NameError> {
-        let kind = discriminant(name);
-        let is_about = |subtree: &&GeneralSubtree| discriminant(&subtree.base) == kind;
+        let (kind, normal) = (discriminant(name), normal(name));
+        let compare = |subtree: &Subtree| match (&normal, &subtree.normal) {
+            (Some(name), Some(base)) => Some(name.starts_with(base)),
+            _ => compare(name, &subtree.base),
+        };
+        let is_about = |subtree: &&Subtree| discriminant(&subtree.base) == kind;
         for subtree in self.excluded.iter().filter(is_about) {
             self.count()?;
             // A name that can't be compared may be the one that is excluded.
-            if compare(name, &subtree.base).is_none_or(|within| within) || wildcard_covers(name, &subtree.base) {
+            if compare(subtree).is_none_or(|within| within) || wildcard_covers(name, &subtree.base) {
                 return Err(NameError::NotAllowed);
             }
         }
@@ -94,7 +118,7 @@ impl Constraints {
             for subtree in list.iter().filter(is_about) {
                 self.count()?;
                 constrained = true;
-                within |= compare(name, &subtree.base) == Some(true);
+                within |= compare(subtree) == Some(true);
             }
             if constrained && !within {
                 return Err(NameError::NotAllowed);
@@ -113,11 +137,20 @@ impl Constraints {
 /// their kind instead.
 fn is_well_formed(subtree: &GeneralSubtree) -> bool {
     let base = match &subtree.base {
-        GeneralName::DnsName(base) => !base.as_str().contains('*'),
+        GeneralName::DnsName(base) | GeneralName::UniformResourceIdentifier(base) => is_host_base(base.as_str()),
+        GeneralName::Rfc822Name(base) => match base.as_str().rsplit_once('@') {
+            Some((local, host)) => is_local_part(local) && is_host_name(host),
+            None => is_host_base(base.as_str()),
+        },
         GeneralName::IpAddress(base) => matches!(base.as_bytes().len(), 8 | 32),
         _ => true,
     };
     base && subtree.minimum == 0 && subtree.maximum.is_none()
+}
+
+/// A host, what lies below one, or nothing, which is every host.
+fn is_host_base(base: &str) -> bool {
+    base.is_empty() || is_host_name(base.strip_prefix('.').unwrap_or(base))
 }
 
 /// Whether `name` lies in the subtree of `base`; nothing if that can't be told.
@@ -129,9 +162,6 @@ fn compare(name: &GeneralName, base: &GeneralName) -> Option<bool> {
             host(name.as_str()).map(|host| is_host_in(host, base.as_str()))
         }
         (GeneralName::IpAddress(name), GeneralName::IpAddress(base)) => is_in_network(name.as_bytes(), base.as_bytes()),
-        (GeneralName::DirectoryName(name), GeneralName::DirectoryName(base)) => {
-            Some(NormalName::of(name).starts_with(&NormalName::of(base)))
-        }
         _ => None,
     }
 }
@@ -143,6 +173,12 @@ fn is_in_domain(name: &str, base: &str) -> Option<bool> {
         return None;
     }
     Some(base.is_empty() || (!base.starts_with('.') && name.eq_ignore_ascii_case(base)) || is_below(name, base))
+}
+
+/// What stands before the `@`, unquoted: a quoted form would be another spelling of the same mailbox.
+fn is_local_part(local: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
+    !local.is_empty() && local.bytes().all(plain)
 }
 
 /// Labels, none of them empty: a period at the end would make another name of the same host.
@@ -167,22 +203,25 @@ fn wildcard_covers(name: &GeneralName, base: &GeneralName) -> bool {
 /// A base with `@` is one mailbox; else a host, or with a leading period the hosts below it.
 fn is_in_mail(name: &str, base: &str) -> Option<bool> {
     let (local, host) = name.rsplit_once('@')?;
-    if local.is_empty() || !is_host_name(host) || local.contains('@') {
+    if !is_local_part(local) || !is_host_name(host) {
         return None;
     }
     Some(match base.rsplit_once('@') {
         Some((base_local, base_host)) => local == base_local && host.eq_ignore_ascii_case(base_host),
-        None => base.is_empty() || is_host_in(host, base),
+        None => is_host_in(host, base),
     })
 }
 
 fn is_host_in(host: &str, base: &str) -> bool {
-    if base.starts_with('.') { is_below(host, base) } else { host.eq_ignore_ascii_case(base) }
+    base.is_empty() || if base.starts_with('.') { is_below(host, base) } else { host.eq_ignore_ascii_case(base) }
 }
 
 /// The host of a URI, if it is a name.
 fn host(uri: &str) -> Option<&str> {
-    let (_, rest) = uri.split_once("://")?;
+    let (scheme, rest) = uri.split_once("://")?;
+    if !super::is_scheme(scheme) {
+        return None;
+    }
     let authority = rest.split(['/', '?', '#', '\\']).next()?;
     let host = authority.rsplit('@').next()?;
     let host = host.split(':').next()?;
@@ -192,6 +231,11 @@ fn host(uri: &str) -> Option<&str> {
 /// Address and mask, 4 or 16 bytes each.
 fn is_in_network(address: &[u8], network: &[u8]) -> Option<bool> {
     let (base, mask) = network.split_at(network.len() / 2);
+    // An IPv4 address may be written as an IPv6 one.
+    let mapped =
+        <[u8; 16]>::try_from(address).ok().and_then(|address| std::net::Ipv6Addr::from(address).to_ipv4_mapped());
+    let mapped = mapped.filter(|_| base.len() == 4).map(|address| address.octets());
+    let address = mapped.as_ref().map_or(address, |octets| octets.as_slice());
     if !matches!(address.len(), 4 | 16) {
         return None;
     }
@@ -232,6 +276,8 @@ mod tests {
             ("A@example.com", "a@example.com", Some(false)),
             ("a@b@example.com", "example.com", None),
             ("a@example.com.", "example.com", None),
+            ("\"a\"@example.com", "a@example.com", None),
+            ("a@example.com", "", Some(true)),
             ("example.com", "example.com", None),
         ];
         for (name, base, expected) in cases {
@@ -239,11 +285,40 @@ mod tests {
         }
         assert_eq!(host("https://user@host.example:8443/path@other"), Some("host.example"));
         assert_eq!(host("https://evil.example\\@host.example/"), Some("evil.example"));
-        for no_name in
-            ["mailto:a@b", "https://192.0.2.1/", "https://[::1]/", "https:///path", "spiffe:/a", "https://a.example./"]
-        {
+        for no_name in [
+            "mailto:a@b",
+            "https://192.0.2.1/",
+            "https://[::1]/",
+            "https:///path",
+            "spiffe:/a",
+            "https://a.example./",
+            "urn:a#://b.example",
+        ] {
             assert_eq!(host(no_name), None, "{no_name}");
         }
+    }
+
+    #[test]
+    fn constraints_that_no_name_could_match_are_not_taken_for_none() {
+        use x509_cert::der::asn1::Ia5String;
+        let well_formed = |base: fn(Ia5String) -> GeneralName, text: &str| {
+            let base = base(Ia5String::new(text).expect("ASCII"));
+            is_well_formed(&GeneralSubtree { base, minimum: 0, maximum: None })
+        };
+        for text in ["example.com", ".example.com", ""] {
+            assert!(well_formed(GeneralName::DnsName, text), "{text}");
+            assert!(well_formed(GeneralName::UniformResourceIdentifier, text), "{text}");
+            assert!(well_formed(GeneralName::Rfc822Name, text), "{text}");
+        }
+        for text in ["example.com.", "*.example.com", "..example.com", "https://example.com", "a b", "."] {
+            assert!(!well_formed(GeneralName::DnsName, text), "{text}");
+            assert!(!well_formed(GeneralName::UniformResourceIdentifier, text), "{text}");
+            assert!(!well_formed(GeneralName::Rfc822Name, text), "{text}");
+        }
+        assert!(well_formed(GeneralName::Rfc822Name, "a@example.com"));
+        assert!(!well_formed(GeneralName::Rfc822Name, "@example.com"));
+        assert!(!well_formed(GeneralName::Rfc822Name, "\"a\"@example.com"));
+        assert!(is_host_in("anything.example", ""));
     }
 
     #[test]
@@ -253,5 +328,7 @@ mod tests {
         assert_eq!(is_in_network(&[192, 0, 3, 77], &network), Some(false));
         assert_eq!(is_in_network(&[0; 16], &network), Some(false));
         assert_eq!(is_in_network(&[192, 0], &network), None);
+        let mapped = std::net::Ipv4Addr::new(192, 0, 2, 77).to_ipv6_mapped().octets();
+        assert_eq!(is_in_network(&mapped, &network), Some(true));
     }
 }

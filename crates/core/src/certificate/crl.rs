@@ -8,7 +8,7 @@ use x509_cert::ext::pkix::CrlReason;
 
 use super::bounds::{Sets, has_small_sets};
 use super::name::NormalName;
-use super::{Certificate, DER_SEQUENCE, NOT_NESTED, UnixTime, UsageError, ValidPath, signature};
+use super::{Certificate, NOT_NESTED, UnixTime, UsageError, ValidPath, is_der, signature};
 
 /// The largest revocation list that is read, in bytes.
 pub const MAX_CRL_BYTES: usize = 32 << 20;
@@ -35,7 +35,7 @@ impl RevocationList {
         if bytes.len() > MAX_CRL_BYTES {
             return Err(InvalidCrl::TooLarge);
         }
-        if bytes.starts_with(&[DER_SEQUENCE]) {
+        if is_der(bytes) {
             return Self::from_der(bytes).map(|list| vec![list]);
         }
         let blocks = crate::key::pem_blocks(bytes).map_err(|error| InvalidCrl::Malformed(error.to_string()))?;

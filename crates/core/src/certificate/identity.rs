@@ -26,9 +26,16 @@ impl IdentityRule {
             return Err(InvalidIdentityRule::TooLong { found: pattern.len() });
         }
         // Compiled on its own first: `a)(b` must not come to life between the brackets.
-        Regex::new(pattern).map_err(|error| InvalidIdentityRule::Syntax(error.to_string()))?;
+        // The library draws the place on lines of its own; the last line says what is wrong.
+        let syntax = |error: regex::Error| {
+            let text = error.to_string();
+            InvalidIdentityRule::Syntax(
+                text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+            )
+        };
+        Regex::new(pattern).map_err(syntax)?;
         let whole = Regex::new(&format!(r"\A(?:{pattern})\z"));
-        whole.map(Self::Pattern).map_err(|error| InvalidIdentityRule::Syntax(error.to_string()))
+        whole.map(Self::Pattern).map_err(syntax)
     }
 
     /// The name in `certificate` that fits, if there is one.

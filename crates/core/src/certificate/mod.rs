@@ -119,7 +119,7 @@ impl Certificate {
         if text.len() > MAX_CERTIFICATE_FILE_BYTES {
             return Err(InvalidCertificate::FileTooLarge);
         }
-        if text.starts_with(&[DER_SEQUENCE]) {
+        if is_der(text) {
             return Self::from_der(text).map(|certificate| vec![certificate]);
         }
         let blocks = crate::key::pem_blocks(text).map_err(InvalidCertificate::Pem)?;
@@ -253,8 +253,11 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// What every certificate in DER begins with, and no PEM.
-const DER_SEQUENCE: u8 = 0x30;
+/// Whether a file is a certificate or a list in DER: a SEQUENCE whose length takes several bytes. No text begins so.
+fn is_der(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x81..=0x84, ..])
+}
+
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 /// What is wrong with bytes that are not parsed at all.
 pub(crate) const NOT_NESTED: &str = "it is not well nested DER, or a set in it is too large";
@@ -293,10 +296,13 @@ fn is_host(text: &str) -> bool {
 }
 
 fn has_scheme(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme))
+}
+
+/// RFC 3986 §3.1.
+fn is_scheme(scheme: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    text.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(plain)
-    })
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(plain)
 }
 
 /// Why bytes are not a certificate.

@@ -122,6 +122,12 @@ impl<'a> Search<'a> {
             }
             match check(path, anchor, self.purpose, self.time) {
                 Ok(valid) => return Some(valid),
+                Err(error @ PathError::TooManyNames { .. }) => {
+                    // Other paths have the same names: that took long enough.
+                    self.signatures = MAX_SIGNATURES;
+                    self.record(usize::MAX, error);
+                    return None;
+                }
                 // Reaching an anchor is further than any path that does not.
                 Err(error) => self.record(MAX_INTERMEDIATES + 1 + path.len(), error),
             }
@@ -187,7 +193,7 @@ impl<'a> Search<'a> {
 
     fn record(&mut self, distance: usize, error: PathError) {
         // What was not tried may have been the path.
-        let distance = if error == PathError::TooManyCandidates { usize::MAX } else { distance };
+        let distance = if error == PathError::TooManyCandidates { usize::MAX - 1 } else { distance };
         if self.error.as_ref().is_none_or(|(furthest, _)| distance > *furthest) {
             self.error = Some((distance, error));
         }

@@ -39,16 +39,17 @@ impl Policies {
         let policies: Option<CertificatePolicies> = read(certificate, CERTIFICATE_POLICIES, "CertificatePolicies")?;
         let stated: BTreeSet<ObjectIdentifier> =
             policies.iter().flat_map(|policies| &policies.0).map(|policy| policy.policy_identifier).collect();
+        let expected: BTreeSet<ObjectIdentifier> = self.valid.values().flatten().copied().collect();
         let mut valid = BTreeMap::new();
         for policy in stated.iter().filter(|policy| **policy != ANY_POLICY) {
-            if self.valid.contains_key(&ANY_POLICY) || self.valid.values().any(|expected| expected.contains(policy)) {
+            if self.valid.contains_key(&ANY_POLICY) || expected.contains(policy) {
                 valid.insert(*policy, BTreeSet::from([*policy]));
             }
         }
         let any_counts = self.inhibit_any > 0 || (!is_leaf && certificate.is_self_issued());
         if stated.contains(&ANY_POLICY) && any_counts {
-            for policy in self.valid.values().flatten() {
-                valid.entry(*policy).or_insert_with(|| BTreeSet::from([*policy]));
+            for policy in expected {
+                valid.entry(policy).or_insert_with(|| BTreeSet::from([policy]));
             }
         }
         self.valid = valid;

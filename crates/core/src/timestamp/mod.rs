@@ -272,6 +272,14 @@ pub enum TimestampError {
         /// The time.
         time: UnixTime,
     },
+    /// Its time has not come yet.
+    #[error("its time, {time}, is in the future: it is {now}")]
+    Future {
+        /// The time.
+        time: UnixTime,
+        /// The time of the verification.
+        now: UnixTime,
+    },
     /// Nobody is trusted to make timestamps.
     #[error("no timestamp authority is trusted")]
     NoAuthority,

@@ -12,6 +12,9 @@ use crate::key::{KeyAlgorithm, PublicKey, SignatureScheme};
 use crate::timestamp::{Timestamp, TimestampError, VerifiedTimestamp};
 use crate::trust::{SignerTrust, TimestampTrust, Trust};
 
+/// How far the clock here may be behind that of a timestamp authority.
+const MAX_CLOCK_SKEW_SECONDS: u64 = 600;
+
 /// A payload that was signed, not yet parsed.
 #[derive(Clone, Debug)]
 pub struct SignedPayload {
@@ -66,7 +69,11 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
     let (key, hint, certificate) = match (trust.signer, bundle.material()) {
         (SignerTrust::Key(key), Material::PublicKey { hint }) => (Cow::Borrowed(key), hint.as_deref(), None),
         (SignerTrust::Certificates(certificates), Material::CertificateChain(chain)) => {
-            for timestamp in &mut timestamps {
+            for (index, timestamp) in timestamps.iter_mut().enumerate() {
+                let (time, now) = (timestamp.time, certificates.now);
+                if time.0 > now.0.saturating_add(MAX_CLOCK_SKEW_SECONDS) {
+                    return Err(SignatureError::Timestamp { index, error: TimestampError::Future { time, now } });
+                }
                 let lists = certificates.revocation_lists;
                 timestamp.revocation = Revocation::look_up(&timestamp.path, lists, &[], certificates.now)?;
             }

@@ -76,6 +76,7 @@ impl Certificates {
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let mut inputs = args.certificates.inputs();
     inputs.push(("the private key", &args.private_key));
+    inputs.extend(args.password.inputs());
     check(&args.common, &inputs)?;
     let certificates = args.certificates.read()?;
     let key = inputs::private_key(&args.private_key, &args.password, console)?;

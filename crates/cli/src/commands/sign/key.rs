@@ -1,6 +1,6 @@
 //! `sign key`: with a private key in a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use model_transparency::sign::KeySigner;
 
@@ -33,7 +33,8 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
-    check(&args.common, &[("the private key", &args.private_key)])?;
+    let key: (&str, &Path) = ("the private key", &args.private_key);
+    check(&args.common, &args.password.inputs().chain([key]).collect::<Vec<_>>())?;
     let key = inputs::private_key(&args.private_key, &args.password, console)?;
     sign(&args.common, &KeySigner::new(&key), global, console)
 }

@@ -97,7 +97,10 @@ pub(crate) fn key(
 /// `inputs` are what the signature must not overwrite: each with what it is.
 pub(crate) fn check(common: &Common, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
     let location = LocalModel::locate(&common.model.path, common.model.symlinks())?;
-    signature_file::check_target(&common.signature, &location, inputs)
+    let authorities = common.stamp.tsa_certificate_chain.iter();
+    let authorities = authorities.map(|path| ("the timestamp authority's certificate", path.as_path()));
+    let inputs: Vec<_> = inputs.iter().copied().chain(authorities).collect();
+    signature_file::check_target(&common.signature, &location, &inputs)
 }
 
 /// Hashes the model, has it signed, and writes the signature.

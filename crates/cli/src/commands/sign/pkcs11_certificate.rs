@@ -23,7 +23,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
-    check(&args.common, &args.certificates.inputs())?;
+    let inputs: Vec<_> = args.certificates.inputs().into_iter().chain(args.token.inputs()).collect();
+    check(&args.common, &inputs)?;
     let certificates = args.certificates.read()?;
     let key = inputs::pkcs11_key(&args.token, console)?;
     sign(&args.common, &certificates.signer(&key)?, global, console)

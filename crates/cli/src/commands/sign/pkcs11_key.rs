@@ -22,7 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
-    check(&args.common, &[])?;
+    check(&args.common, &args.token.inputs().collect::<Vec<_>>())?;
     let key = inputs::pkcs11_key(&args.token, console)?;
     sign(&args.common, &KeySigner::new(&key), global, console)
 }
