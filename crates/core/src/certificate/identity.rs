@@ -12,7 +12,7 @@ const MAX_PATTERN_BYTES: usize = 4_096;
 pub enum IdentityRule {
     /// Exactly this text.
     Exact(String),
-    /// A text that matches as a whole.
+    /// A text that matches as a whole; an alternative name unless the pattern has an `=`.
     Pattern(Regex),
 }
 
@@ -39,9 +39,16 @@ impl IdentityRule {
     }
 
     /// The name in `certificate` that fits, if there is one.
+    ///
+    /// A pattern is meant for a subject, `CN=…,O=…`, if it has an `=` in it: `.*@example\.com` is about mailboxes, and not
+    /// about somebody whose common name ends so.
     #[must_use]
     pub fn find(&self, certificate: &Certificate) -> Option<String> {
-        certificate.names().into_iter().find(|name| match self {
+        let names = match self {
+            Self::Pattern(pattern) if !pattern.as_str().contains('=') => certificate.alternative_names(),
+            Self::Exact(_) | Self::Pattern(_) => certificate.names(),
+        };
+        names.into_iter().find(|name| match self {
             Self::Exact(text) => name == text,
             Self::Pattern(pattern) => pattern.is_match(name),
         })

@@ -160,6 +160,8 @@ fn the_identity_is_a_whole_name_of_the_leaf() {
     }
     for (pattern, matches) in [
         (r".*@acme\.example", true),
+        (".*CN=Leaf", true),
+        (".*Leaf", false),
         (r"https://acme\.example/.*", true),
         ("nobody|models@acme.example", true),
         ("models", false),

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "certificate_identity_regexp")]
     certificate_identity: Option<String>,
 
-    /// The same as a regular expression, which has to match the whole name
+    /// The same as a regular expression, which has to match the whole name; a subject only if there is an `=` in it
     #[arg(long, value_name = "REGEXP")]
     certificate_identity_regexp: Option<String>,
 
