@@ -182,7 +182,7 @@ fn is_local_part(local: &str) -> bool {
 }
 
 /// Labels, none of them empty: a period at the end would make another name of the same host.
-fn is_host_name(name: &str) -> bool {
+pub(super) fn is_host_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     name.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
 }

@@ -289,10 +289,7 @@ fn is_address(text: &str) -> bool {
 
 /// Labels of letters, digits, `-` and `_`, the first perhaps `*`; no address.
 fn is_host(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let labels = text.strip_prefix("*.").unwrap_or(text);
-    labels.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
-        && text.parse::<std::net::Ipv4Addr>().is_err()
+    constraints::is_host_name(text.strip_prefix("*.").unwrap_or(text)) && text.parse::<std::net::Ipv4Addr>().is_err()
 }
 
 fn has_scheme(text: &str) -> bool {
