@@ -26,6 +26,16 @@ enum Way {
     Certificate,
 }
 
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::KeyByLabel => "key by label",
+            Self::KeyById => "key by id",
+            Self::Certificate => "certificate",
+        }
+    }
+}
+
 const WAYS: [Way; 3] = [Way::KeyByLabel, Way::KeyById, Way::Certificate];
 
 /// How many checks are in the tables: all but the statement of the reference tool that signs nothing.
@@ -44,14 +54,17 @@ pub(crate) fn run(tools: &Tools, folder: &Path) -> Result<Outcome> {
         fs::create_dir_all(&folder)?;
         keys.push(Key::make(curve, id, &token, &folder)?);
     }
-    let [ours, theirs] =
-        [&tools.ours, &tools.theirs].map(|tool| tool.with_variable("SOFTHSM2_CONF", &token.configuration));
-    let tools = Tools { ours, theirs };
+    let tokens = keys.iter().flat_map(|key| WAYS.map(|way| (key, way))).map(|(key, way)| {
+        let folder = folder.join(key.curve.name).join("exchanged").join(way.name());
+        fs::create_dir_all(&folder)?;
+        token.copy_to(&folder)
+    });
+    let tokens = tokens.collect::<Result<Vec<Token>>>()?;
 
     println!("==> exchanging a model with {} keys on a token", CURVES.len());
     let rows = in_parallel(CURVES.len() * WAYS.len(), |number| {
         let (key, way) = (&keys[number / WAYS.len()], WAYS[number % WAYS.len()]);
-        exchange(way, key, &token, &tools, &folder.join(key.curve.name).join("exchanged"))
+        exchange(way, key, &tokens[number], tools, &folder.join(key.curve.name).join("exchanged").join(way.name()))
     });
     let mut outcome = Outcome::default();
     for (curve, rows) in CURVES.iter().zip(rows.chunks(WAYS.len())) {
@@ -115,21 +128,23 @@ const ANOTHER_KEY: &[&str] = &["error: Key mismatch"];
 /// What it says whenever it has to sign: it puts certificates into the bundle as bytes where its library takes Base64.
 const NOT_SIGNED: &str = "Signing failed with error: 1 validation error for ";
 
-fn exchange(way: Way, key: &Key, token: &Token, Tools { ours, theirs }: &Tools, folder: &Path) -> Row<7> {
+fn exchange(way: Way, key: &Key, token: &Token, tools: &Tools, folder: &Path) -> Row<7> {
+    let [ours, theirs] =
+        [&tools.ours, &tools.theirs].map(|tool| tool.with_variable("SOFTHSM2_CONF", &token.configuration));
+    let (ours, theirs) = (&ours, &theirs);
     let by_label = token.uri(&format!("object={}", key.curve.name));
     let by_id = token.uri(&format!("id=%{:02x}", key.id));
-    let (name, sign) = match way {
-        Way::KeyByLabel => ("key by label", Method::new("pkcs11-key").flag("--pkcs11_uri", by_label)),
-        Way::KeyById => ("key by id", Method::new("pkcs11-key").flag("--pkcs11_uri", by_id)),
+    let sign = match way {
+        Way::KeyByLabel => Method::new("pkcs11-key").flag("--pkcs11_uri", by_label),
+        Way::KeyById => Method::new("pkcs11-key").flag("--pkcs11_uri", by_id),
         Way::Certificate => {
             let method = Method::new("pkcs11-certificate").flag("--pkcs11_uri", by_label);
             let method = method.flag("--signing_certificate", &key.certificate);
-            ("certificate", method.flag("--certificate_chain", &key.root))
+            method.flag("--certificate_chain", &key.root)
         }
     };
-    let folder = folder.join(name);
-    let from_us = Signed::new(&NESTED, ours, &sign, &folder);
-    let from_them = Signed::new(&NESTED, theirs, &sign, &folder);
+    let from_us = Signed::new(&NESTED, ours, &sign, folder);
+    let from_them = Signed::new(&NESTED, theirs, &sign, folder);
 
     let (verify, other, reasons) = match way {
         Way::KeyByLabel | Way::KeyById => {
@@ -155,5 +170,5 @@ fn exchange(way: Way, key: &Key, token: &Token, Tools { ours, theirs }: &Tools, 
         Cell::from(for_us.refused(ours, &other, reasons)),
         same_statement,
     ];
-    Row { name, cells }
+    Row { name: way.name(), cells }
 }

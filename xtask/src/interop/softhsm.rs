@@ -36,6 +36,8 @@ pub(crate) struct SoftHsm {
 /// A token.
 pub(crate) struct Token {
     library: PathBuf,
+    /// The files of the token.
+    tokens: PathBuf,
     /// What `SOFTHSM2_CONF` has to name for whoever uses it.
     pub(crate) configuration: PathBuf,
 }
@@ -55,14 +57,7 @@ impl SoftHsm {
 
     /// Makes a token in a folder, which exists.
     pub(crate) fn make_token(&self, folder: &Path) -> Result<Token> {
-        let tokens = folder.join("tokens");
-        fs::create_dir(&tokens)?;
-        let configuration = folder.join("softhsm2.conf");
-        fs::write(
-            &configuration,
-            format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display()),
-        )?;
-        let token = Token { library: self.library.clone(), configuration };
+        let token = Token::empty(self.library.clone(), folder)?;
         let mut init = token.utility();
         process::stdout(init.args(["--init-token", "--free", "--label", TOKEN, "--so-pin", PIN, "--pin", PIN]))?;
         Ok(token)
@@ -70,6 +65,33 @@ impl SoftHsm {
 }
 
 impl Token {
+    fn empty(library: PathBuf, folder: &Path) -> Result<Self> {
+        let tokens = folder.join("tokens");
+        fs::create_dir(&tokens)?;
+        let configuration = folder.join("softhsm2.conf");
+        fs::write(
+            &configuration,
+            format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display()),
+        )?;
+        Ok(Self { library, tokens, configuration })
+    }
+
+    /// A copy of the token in a folder, which exists. `SoftHSM` truncates and writes a token's file at every login: a
+    /// process that starts at that moment finds no token, so those that run side by side each need their own.
+    pub(crate) fn copy_to(&self, folder: &Path) -> Result<Self> {
+        let copy = Self::empty(self.library.clone(), folder)?;
+        for token in fs::read_dir(&self.tokens)? {
+            let token = token?;
+            let into = copy.tokens.join(token.file_name());
+            fs::create_dir(&into)?;
+            for file in fs::read_dir(token.path())? {
+                let file = file?;
+                fs::copy(file.path(), into.join(file.file_name()))?;
+            }
+        }
+        Ok(copy)
+    }
+
     /// Puts a private key (PKCS#8, PEM) and its public key on the token, under a label and an id of one byte.
     pub(crate) fn import(&self, private_key: &Path, label: &str, id: u8) -> Result<()> {
         let mut import = self.utility();
