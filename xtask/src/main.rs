@@ -14,6 +14,7 @@ mod man;
 mod outcome;
 mod process;
 mod reference;
+mod sigstore_stack;
 mod tool;
 mod workspace;
 
@@ -59,6 +60,11 @@ enum Task {
         /// Which targets; all by default.
         targets: Vec<String>,
     },
+    /// Sigstore's own servers on loopback: Fulcio, its log, Rekor v2, a timestamp authority, a stub OIDC provider.
+    SigstoreStack {
+        #[command(subcommand)]
+        action: sigstore_stack::Action,
+    },
     /// Everything that CI runs on Linux: check, interop, and a short run of each fuzz target.
     Ci,
 }
@@ -78,6 +84,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, targets)?,
         Task::Ci => ci::run(&workspace)?,
         Task::Bench(options) => return bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Task::SigstoreStack { action } => return sigstore_stack::run(&workspace, action).map(|()| ExitCode::SUCCESS),
         Task::Man { out } => return man::run(&workspace, out).map(|()| ExitCode::SUCCESS),
     };
     println!("\n{outcome}");
