@@ -22,7 +22,7 @@ pub(crate) struct Tool {
 #[derive(Clone)]
 pub(crate) struct Method {
     name: &'static str,
-    flags: Vec<(&'static str, OsString)>,
+    flags: Vec<(&'static str, Option<OsString>)>,
 }
 
 /// What to sign or verify. Relative paths are relative to the folder that the command runs in.
@@ -48,7 +48,13 @@ impl Method {
 
     /// Adds a flag and its value.
     pub(crate) fn flag(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
-        self.flags.push((flag, value.into()));
+        self.flags.push((flag, Some(value.into())));
+        self
+    }
+
+    /// Adds a flag that has no value.
+    pub(crate) fn switch(mut self, flag: &'static str) -> Self {
+        self.flags.push((flag, None));
         self
     }
 
@@ -137,7 +143,7 @@ impl Tool {
 impl Method {
     fn append_to(&self, command: &mut Command) {
         for (flag, value) in &self.flags {
-            command.arg(flag).arg(value);
+            command.arg(flag).args(value);
         }
     }
 }

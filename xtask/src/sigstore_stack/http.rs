@@ -32,10 +32,10 @@ pub(super) struct Parameters(Vec<(String, String)>);
 
 /// A response.
 pub(super) struct Response {
-    status: u16,
+    pub(super) status: u16,
     /// Lines of the header, each with its line break.
-    header: String,
-    body: String,
+    pub(super) header: String,
+    pub(super) body: String,
 }
 
 /// Answers requests on a port of its own until it is dropped.
@@ -72,6 +72,28 @@ impl Drop for Server {
         self.stopped.store(true, Ordering::SeqCst);
         // Wakes the thread up, which then closes the port.
         drop(TcpStream::connect(loopback(self.port)));
+    }
+}
+
+#[cfg(test)]
+impl Request {
+    /// A request as a browser sends it.
+    pub(super) fn get(path: &str, query: Parameters) -> Self {
+        let (method, path) = ("GET".to_owned(), path.to_owned());
+        Self { method, path, query, form: Parameters::default(), authorization: String::new() }
+    }
+
+    /// A request as a form sends it.
+    pub(super) fn post(path: &str, form: Parameters) -> Self {
+        let (method, path) = ("POST".to_owned(), path.to_owned());
+        Self { method, path, query: Parameters::default(), form, authorization: String::new() }
+    }
+}
+
+#[cfg(test)]
+impl From<&[(&str, &str)]> for Parameters {
+    fn from(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 }
 

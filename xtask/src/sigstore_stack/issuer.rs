@@ -274,3 +274,71 @@ fn not_found() -> Response {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: &str = "sigstore";
+    const VERIFIER: &str = "a verifier with enough characters to be one";
+    const CALLBACK: &str = "http://localhost:1/callback?x=1";
+
+    fn issuers(folder: &std::path::Path) -> State {
+        let key = Arc::new(TokenKey::generate(&folder.join("key")).expect("a key"));
+        State { port: 1, key, login: Mutex::new(Login::As(PERSON.to_owned())), grants: Mutex::default() }
+    }
+
+    fn authorization(redirect_uri: &str, verifier: &str) -> Request {
+        let challenge = URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()));
+        let query = [
+            ("response_type", "code"),
+            ("client_id", CLIENT),
+            ("redirect_uri", redirect_uri),
+            ("scope", "openid email"),
+            ("state", "a state"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        Request::get("/people/authorize", Parameters::from(query.as_slice()))
+    }
+
+    fn exchange(state: &State, code: &str, verifier: &str) -> Response {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", CLIENT),
+            ("redirect_uri", OUT_OF_BAND),
+            ("code", code),
+            ("code_verifier", verifier),
+        ];
+        state.answer(&Request::post("/people/token", Parameters::from(form.as_slice())))
+    }
+
+    #[test]
+    fn a_code_is_worth_one_token_to_who_asked_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = issuers(folder.path());
+        let code = |verifier| state.answer(&authorization(OUT_OF_BAND, verifier)).body.trim().to_owned();
+
+        assert_eq!(exchange(&state, &code("another"), VERIFIER).status, 400);
+        assert_eq!(exchange(&state, "guessed", VERIFIER).status, 400);
+        let code = code(VERIFIER);
+        let response = exchange(&state, &code, VERIFIER);
+        assert_eq!(response.status, 200, "{}", response.body);
+        assert!(response.body.contains("id_token"));
+        assert_eq!(exchange(&state, &code, VERIFIER).status, 400);
+    }
+
+    #[test]
+    fn a_browser_goes_back_with_the_state() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = issuers(folder.path());
+        let response = state.answer(&authorization(CALLBACK, VERIFIER));
+        assert_eq!(response.status, 302);
+        assert!(response.header.starts_with("Location: http://localhost:1/callback?x=1&code="), "{}", response.header);
+        assert!(response.header.trim_end().ends_with("&state=a%20state"), "{}", response.header);
+
+        *lock(&state.login) = Login::Denied;
+        let response = state.answer(&authorization(CALLBACK, VERIFIER));
+        assert!(response.header.contains("&error=access_denied&"), "{}", response.header);
+    }
+}

@@ -117,3 +117,20 @@ pub(super) fn sha256(bytes: &[u8]) -> Vec<u8> {
 fn public_der<'a>(key: &impl AsDer<PublicKeyX509Der<'a>>) -> Result<Vec<u8>> {
     Ok(key.as_der().context("cannot write a public key")?.as_ref().to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    /// As the public trusted root has it.
+    #[test]
+    fn the_id_of_a_public_log_is_the_hash_of_its_name_and_key() {
+        let der = STANDARD.decode("MCowBQYDK2VwAyEAt8rlp1knGwjfbcXAYPYAkn0XiLz1x8O4t0YkEhie244=").expect("base64");
+        let key = LogKey { der, algorithm: LogAlgorithm::Ed25519 };
+        let id = STANDARD.encode(key.checkpoint_log_id("log2025-1.rekor.sigstore.dev"));
+        assert_eq!(id, "zxGZFVvd0FEmjR8WrFwMdcAJ9vtaY/QXf44Y1wUeP6A=");
+    }
+}

@@ -124,3 +124,34 @@ fn now() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("now is after 1970");
     i64::try_from(elapsed.as_secs()).expect("now fits 64 bits")
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+
+    use super::*;
+
+    #[test]
+    fn a_token_says_what_was_asked_and_its_signature_holds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = Arc::new(TokenKey::generate(&folder.path().join("key")).expect("a key"));
+        let issuer = Issuer::new("http://127.0.0.1:1/people".to_owned(), Arc::clone(&key));
+        let claims = Claims::person("a@example.com").without("email_verified").with("aud", "b").expires_in(-5);
+        let token = issuer.token(&claims).expect("a token");
+
+        let (signed, signature) = token.rsplit_once('.').expect("three parts");
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).expect("base64");
+        let said: Value = serde_json::from_slice(&decode(signed.split('.').nth(1).expect("a payload"))).expect("JSON");
+        assert_eq!(said["iss"], issuer.url);
+        assert_eq!(said["email"], "a@example.com");
+        assert_eq!(said["aud"], "b");
+        assert!(said.get("email_verified").is_none());
+        assert!(said["exp"].as_i64() < said["iat"].as_i64());
+
+        let published = &key_set(&key)["keys"][0];
+        let coordinate = |name: &str| decode(published[name].as_str().expect("a text"));
+        let point = [vec![4], coordinate("x"), coordinate("y")].concat();
+        let public_key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+        public_key.verify(signed.as_bytes(), &decode(signature)).expect("the signature holds");
+    }
+}
