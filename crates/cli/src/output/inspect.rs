@@ -17,8 +17,8 @@ pub(crate) fn inspect_answer(path: &Path, bundle: &Bundle, statement: &Result<St
     fields.add("bundle", path.display().to_string());
     fields.add("method", bundle.material().method());
     let signer = add_signer(&mut fields, bundle.material());
-    if bundle.log_entries() > 0 {
-        fields.add("log records", bundle.log_entries().to_string());
+    if !bundle.log_entries().is_empty() {
+        fields.add("log records", bundle.log_entries().len().to_string());
     }
     let mut timestamps = Vec::new();
     for bytes in bundle.timestamps() {
@@ -31,7 +31,7 @@ pub(crate) fn inspect_answer(path: &Path, bundle: &Bundle, statement: &Result<St
         "bundle": path.display().to_string(),
         "method": bundle.material().method(),
         "signer": signer,
-        "log_entries": bundle.log_entries(),
+        "log_entries": bundle.log_entries().len(),
         "timestamps": timestamps,
     });
     match statement {

@@ -74,7 +74,7 @@ pub fn sign_model(
         Some(timestamper) => vec![stamp(timestamper, &signature)?],
         None => Vec::new(),
     };
-    let json = Bundle::new(payload, signature, material, timestamps).to_json();
+    let json = Bundle::new(payload, signature, material, Vec::new(), timestamps).to_json();
     if json.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(SignError::TooLarge { found: json.len() as u64 });
     }

@@ -93,7 +93,7 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
         scheme,
         misleading_hint,
         certificate,
-        unchecked_log_entries: bundle.log_entries(),
+        unchecked_log_entries: bundle.log_entries().len(),
         unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
         timestamps,
     };
