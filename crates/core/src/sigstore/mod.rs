@@ -3,6 +3,11 @@
 //! The only module that names the Sigstore crates. They verify; what a bundle, a trust or a verdict is stays this
 //! crate's own.
 
+mod certificate;
 mod trusted_root;
+mod verification;
 
+pub use certificate::SignerCertificate;
 pub use trusted_root::{Instance, TrustedRoot};
+pub use verification::{SignerRule, SigstoreError, SigstoreEvidence, SigstoreTrust};
+pub(crate) use verification::{check, check_instance};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::{SigstoreInstance, TrustedRoot as Document};
 
+use crate::certificate::Certificate;
 use crate::trust::{InvalidTrustedRoot, TimestampAuthority};
 
 /// A public Sigstore instance, whose trusted root the tool was built with.
@@ -60,6 +61,7 @@ pub struct TrustedRoot {
 struct Inner {
     document: Document,
     verifier: Verifier,
+    authorities: Vec<Certificate>,
     timestamp_authorities: Vec<TimestampAuthority>,
 }
 
@@ -74,7 +76,12 @@ impl TrustedRoot {
         let document: Document = serde_json::from_slice(json)?;
         let verifier =
             Verifier::new(&document).map_err(|error| InvalidTrustedRoot::Unusable { reason: error.to_string() })?;
-        Ok(Self { inner: Arc::new(Inner { document, verifier, timestamp_authorities }) })
+        let chains = document.certificate_authorities.iter().map(|authority| &authority.cert_chain.certificates);
+        let authorities = chains.flatten().map(|certificate| Certificate::from_der(certificate.raw_bytes.as_bytes()));
+        let authorities = authorities.collect::<Result<_, _>>();
+        let authorities = authorities
+            .map_err(|error| InvalidTrustedRoot::Unusable { reason: format!("`certificateAuthorities`: {error}") })?;
+        Ok(Self { inner: Arc::new(Inner { document, verifier, authorities, timestamp_authorities }) })
     }
 
     /// The trusted root of an instance, as the tool was built with it.
@@ -87,6 +94,13 @@ impl TrustedRoot {
     #[must_use]
     pub fn timestamp_authorities(&self) -> &[TimestampAuthority] {
         &self.inner.timestamp_authorities
+    }
+
+    /// Whether one of its certificate authorities, by name and by key, says that it issued `certificate`. The signature is
+    /// another matter.
+    #[must_use]
+    pub fn may_have_issued(&self, certificate: &Certificate) -> bool {
+        self.inner.authorities.iter().any(|authority| authority.may_have_issued(certificate))
     }
 
     pub(crate) fn document(&self) -> &Document {
