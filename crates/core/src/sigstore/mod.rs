@@ -3,6 +3,13 @@
 //! The only module that names the Sigstore crates. They verify; what a bundle, a trust or a verdict is stays this
 //! crate's own.
 
+mod signing_config;
+mod trust_config;
 mod trusted_root;
 
+pub use signing_config::{
+    InvalidSigningConfig, MAX_SIGNING_CONFIG_BYTES, NoServices, RekorService, Selection, Service, ServiceKind,
+    Services, SigningConfig,
+};
+pub use trust_config::{InvalidTrustConfig, MAX_TRUST_CONFIG_BYTES, TrustConfig};
 pub use trusted_root::{Instance, TrustedRoot};
