@@ -316,8 +316,9 @@ mod tests {
     #[test]
     fn both_instances_have_services() {
         for instance in [Instance::Production, Instance::Staging] {
-            let config = SigningConfig::from_json(instance.signing_config_json().as_bytes()).expect("a configuration");
-            let services = config.select(UnixTime::parse(NOW).expect("a time"), None).expect("services");
+            let services = SigningConfig::embedded(instance)
+                .select(UnixTime::parse(NOW).expect("a time"), None)
+                .expect("services");
             assert!(services.fulcio.starts_with("https://fulcio.") && services.oidc.is_some(), "{services:?}");
             assert_eq!((services.rekor.len(), services.tsa.len()), (1, 1), "{services:?}");
         }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::{Selection, Service, ServiceKind, SigningConfig};
 use crate::certificate::UnixTime;
 use crate::envelope::{InvalidJson, require_unique_members};
+use crate::sigstore::Instance;
 
 /// The largest signing configuration that is read, in bytes.
 pub const MAX_SIGNING_CONFIG_BYTES: usize = 1 << 20;
@@ -12,6 +13,12 @@ pub const MAX_SIGNING_CONFIG_BYTES: usize = 1 << 20;
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
 const MAX_URL_BYTES: usize = 2_048;
 impl SigningConfig {
+    /// The signing configuration of an instance, as the tool was built with it.
+    #[must_use]
+    pub fn embedded(instance: Instance) -> Self {
+        Self::from_json(instance.signing_config_json().as_bytes()).expect("the embedded configurations are tested")
+    }
+
     /// Reads a signing configuration (`application/vnd.dev.sigstore.signingconfig.v0.2+json`).
     ///
     /// # Errors
