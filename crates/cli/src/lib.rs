@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod failure;
 mod inputs;
+mod instance;
 mod output;
 mod secrets;
 mod signature_file;

@@ -2,6 +2,7 @@
 
 mod global;
 mod hyphens;
+mod instance;
 mod model;
 mod password;
 mod timestamps;
@@ -16,6 +17,7 @@ use crate::output::{Answer, Console};
 
 pub(crate) use global::{Format, Global, LogLevel};
 pub(crate) use hyphens::{asks_for_json, with_hyphens};
+pub(crate) use instance::InstanceArgs;
 pub(crate) use model::{HashArg, HashingArgs, ModelArgs};
 pub(crate) use password::PasswordArgs;
 pub(crate) use timestamps::{StampArgs, TimestampArgs};

@@ -12,7 +12,7 @@ use serde_ignored::Path;
 ///
 /// `serde_json` keeps the last of two equal members where a parser elsewhere keeps the first: another reader could be
 /// shown other content than the one that was verified.
-pub(super) fn require_unique_members(bytes: &[u8]) -> Result<(), InvalidJson> {
+pub(crate) fn require_unique_members(bytes: &[u8]) -> Result<(), InvalidJson> {
     serde_json::from_slice::<UniqueMembers>(bytes)?;
     Ok(())
 }

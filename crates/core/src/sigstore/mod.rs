@@ -4,10 +4,17 @@
 //! crate's own.
 
 mod certificate;
+mod signing_config;
+mod trust_config;
 mod trusted_root;
 mod verification;
 
 pub use certificate::SignerCertificate;
+pub use signing_config::{
+    InvalidSigningConfig, MAX_SIGNING_CONFIG_BYTES, NoServices, RekorService, Selection, Service, ServiceKind,
+    Services, SigningConfig,
+};
+pub use trust_config::{InvalidTrustConfig, MAX_TRUST_CONFIG_BYTES, TrustConfig};
 pub use trusted_root::{Instance, TrustedRoot};
 pub use verification::{SignerRule, SigstoreError, SigstoreEvidence, SigstoreTrust};
 pub(crate) use verification::{check, check_instance};

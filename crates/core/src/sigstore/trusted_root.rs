@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::{SigstoreInstance, TrustedRoot as Document};
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, UnixTime};
 use crate::trust::{InvalidTrustedRoot, TimestampAuthority};
 
 /// A public Sigstore instance, whose trusted root the tool was built with.
@@ -20,7 +20,16 @@ pub enum Instance {
 
 impl Instance {
     /// The day of the trusted root and the signing configuration that the tool was built with (ISO 8601).
-    pub const EMBEDDED_SINCE: &'static str = "2026-09-11";
+    ///
+    /// The crate that has them was released on 2026-10-23 and renewed them after its release before, which was on this
+    /// day: they are of this day or later.
+    pub const EMBEDDED_SINCE: &'static str = "2026-10-13";
+
+    /// The beginning of [`Self::EMBEDDED_SINCE`].
+    #[must_use]
+    pub fn embedded_since() -> UnixTime {
+        UnixTime::parse(&format!("{}T00:00:00Z", Self::EMBEDDED_SINCE)).expect("the day is tested")
+    }
 
     /// The trusted root that the tool was built with, as JSON.
     #[must_use]
@@ -127,13 +136,15 @@ impl fmt::Debug for TrustedRoot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sigstore::SigningConfig;
 
     #[test]
     fn embedded_roots_are_usable() {
         for instance in [Instance::Production, Instance::Staging] {
             let root = TrustedRoot::embedded(instance);
             assert!(!root.timestamp_authorities().is_empty(), "{instance}");
-            assert!(instance.signing_config_json().contains("signingconfig"), "{instance}");
+            assert!(!SigningConfig::embedded(instance).services().is_empty(), "{instance}");
         }
+        assert_eq!(Instance::embedded_since().to_string(), "2026-10-13T00:00:00Z");
     }
 }

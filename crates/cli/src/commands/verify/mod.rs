@@ -12,7 +12,7 @@ use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy,
 use model_transparency::trust::{SignerTrust, TimestampTrust, Trust};
 use model_transparency::verify::{CompareError, CompareOptions, check_signature, compare};
 
-use crate::args::{Global, ModelArgs, TimestampArgs};
+use crate::args::{Global, InstanceArgs, ModelArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::inputs::{Exclusions, exclusions, timestamp_authorities};
 use crate::output::{Answer, Console, verify_answer};
@@ -73,6 +73,9 @@ pub(crate) struct Common {
 
     #[command(flatten)]
     timestamps: TimestampArgs,
+
+    #[command(flatten)]
+    instance: InstanceArgs,
 }
 
 impl Common {
@@ -95,6 +98,7 @@ pub(crate) fn key(
         ignore_unsigned_files: false,
         no_ignore_unsigned_files: false,
         timestamps: TimestampArgs::default(),
+        instance: InstanceArgs::default(),
     };
     key::run(&key::Args::new(common, public_key.to_owned()), global, console)
 }
@@ -126,7 +130,7 @@ pub(crate) fn verify(
 ) -> Result<Answer, Failure> {
     let model = &common.model;
     let location = LocalModel::locate(&model.path, SymlinkPolicy::Allow)?;
-    let authorities = timestamp_authorities(&common.timestamps)?;
+    let authorities = timestamp_authorities(&common.timestamps, &common.instance, console)?;
     let timestamps = TimestampTrust { authorities: &authorities, required: common.timestamps.require_timestamp };
     let verified = check_signature(&bundle, Trust { signer, timestamps })
         .map_err(|error| Failure::signature(error, !bundle.timestamps().is_empty() && authorities.is_empty()))?;
