@@ -1,5 +1,6 @@
 //! The command line.
 
+mod default_method;
 mod global;
 mod hyphens;
 mod instance;
@@ -15,6 +16,7 @@ use crate::commands::{completions, digest, inspect, keygen, quickstart, sign, ve
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
+pub(crate) use default_method::with_default_method;
 pub(crate) use global::{Format, Global, LogLevel};
 pub(crate) use hyphens::{asks_for_json, with_hyphens};
 pub(crate) use instance::InstanceArgs;

@@ -6,6 +6,7 @@ mod document;
 mod failure;
 mod inspect;
 mod progress;
+mod sigstore;
 mod text;
 mod verify;
 

@@ -11,6 +11,7 @@ use model_transparency::verify::{Evidence, Verdict};
 use serde_json::{Value, json};
 
 use super::certificate::{add_path, certificate_json, path_json, timestamps_json, voucher};
+use super::sigstore::{add_log_entries, add_signer, log_entries_json, signer_json};
 use super::{Answer, Fields, GOOD, count, size};
 
 /// The answer of `verify`.
@@ -23,13 +24,17 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
     let mut fields = Fields::default();
     fields.add("model", model.display().to_string());
     fields.add("signature", format!("{}, {}", signature.display(), statement.format()));
-    fields.add(
-        "signed by",
-        format!("{} key {} ({})", evidence.key_algorithm, evidence.key_hint, scheme(evidence.scheme)),
-    );
+    match &evidence.sigstore {
+        Some(sigstore) => add_signer(&mut fields, sigstore),
+        None => fields.add(
+            "signed by",
+            format!("{} key {} ({})", evidence.key_algorithm, evidence.key_hint, scheme(evidence.scheme)),
+        ),
+    }
     if let Some(certificate) = &evidence.certificate {
         add_path(&mut fields, evidence, certificate);
     }
+    add_log_entries(&mut fields, &evidence.log_entries);
     for timestamp in &evidence.timestamps {
         fields.add("timestamp", format!("{}, by {}", timestamp.time, voucher(timestamp)));
     }
@@ -63,6 +68,7 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
             "key_hint": evidence.key_hint,
             "scheme": scheme(evidence.scheme),
         },
+        "log_entries": log_entries_json(&evidence.log_entries),
         "timestamps": timestamps_json(&evidence.timestamps),
         "format": statement.format().to_string(),
         "signed_as": statement.model_name(),
@@ -79,6 +85,9 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
     });
     if let Some(certificate) = &evidence.certificate {
         json["signer"]["certificate"] = path_json(evidence, certificate);
+    }
+    if let Some(sigstore) = &evidence.sigstore {
+        json["signer"]["sigstore"] = signer_json(sigstore);
     }
     Answer { human: format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text()), json }
 }
@@ -136,7 +145,11 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
 
 /// The signing method, as the bundle has it.
 fn method(evidence: &Evidence) -> &'static str {
-    if evidence.certificate.is_some() { "certificate" } else { "key" }
+    match evidence {
+        Evidence { sigstore: Some(_), .. } => "sigstore",
+        Evidence { certificate: Some(_), .. } => "certificate",
+        Evidence { .. } => "key",
+    }
 }
 
 /// `sha256`, or `sha256 in shards of 1.00 GB`.
@@ -201,6 +214,9 @@ fn not_checked(verdict: &Verdict) -> Vec<String> {
     let mut items = Vec::new();
     let dated = !evidence.timestamps.is_empty();
     match &evidence.certificate {
+        None if evidence.sigstore.is_some() => {
+            items.push("that the log shows others the same, and who else signs as this identity (monitor)".to_owned());
+        }
         None if dated => items.push("who holds the key".to_owned()),
         None => items.push("who holds the key, and when the model was signed".to_owned()),
         Some(certificate) => {

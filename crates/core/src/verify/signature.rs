@@ -7,7 +7,7 @@ use super::Verified;
 use super::certificate::{CertificateEvidence, check_certificates};
 use crate::certificate::{PathError, Revocation, RevocationError};
 use crate::compat;
-use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
+use crate::envelope::{Bundle, FormatVersion, InvalidStatement, LogEntryRecord, Material, Statement, pae};
 use crate::key::{KeyAlgorithm, PublicKey, SignatureScheme};
 use crate::sigstore::{self, SignerCertificate, SigstoreError, SigstoreEvidence, SigstoreTrust};
 use crate::timestamp::{Timestamp, TimestampError, VerifiedTimestamp};
@@ -57,6 +57,8 @@ pub struct Evidence {
     pub sigstore: Option<SigstoreEvidence>,
     /// The timestamps that hold, the earliest first. The certificates were valid at the first.
     pub timestamps: Vec<VerifiedTimestamp>,
+    /// The transparency log entries that hold.
+    pub log_entries: Vec<LogEntryRecord>,
     /// Transparency log entries in the bundle, which were not checked.
     pub unchecked_log_entries: usize,
     /// Timestamps in the bundle, which were not checked.
@@ -100,6 +102,7 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
         misleading_hint,
         certificate,
         sigstore: None,
+        log_entries: Vec::new(),
         unchecked_log_entries: bundle.log_entries().len(),
         unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
         timestamps,
@@ -133,6 +136,7 @@ fn check_sigstore(
         misleading_hint: None,
         certificate: None,
         sigstore: Some(evidence),
+        log_entries: bundle.log_entries().to_vec(),
         unchecked_log_entries: 0,
         unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
         timestamps,
