@@ -3,12 +3,14 @@
 //! The only module that names the Sigstore crates. They verify; what a bundle, a trust or a verdict is stays this
 //! crate's own.
 
+mod artifact;
 mod certificate;
 mod signing_config;
 mod trust_config;
 mod trusted_root;
 mod verification;
 
+pub use artifact::{Artifact, MAX_ARTIFACT_BUNDLE_BYTES, verify_artifact, verify_artifact_with_key};
 pub use certificate::SignerCertificate;
 pub use signing_config::{
     InvalidSigningConfig, MAX_SIGNING_CONFIG_BYTES, NoServices, RekorService, Selection, Service, ServiceKind,

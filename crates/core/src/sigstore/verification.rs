@@ -8,6 +8,7 @@ use serde_json::json;
 use sigstore_verify::types::{Artifact, Sha256Hash};
 use sigstore_verify::{
     CertificateError, Error as LibraryError, TimestampError, TransparencyLogError, VerificationPolicy,
+    VerificationResult,
 };
 
 use super::SignerCertificate;
@@ -64,18 +65,17 @@ pub(crate) fn check(
         .verifier()
         .verify(Artifact::from(digest), &library_bundle, &VerificationPolicy::any_identity())
         .map_err(SigstoreError::from)?;
-    // The library says what it skipped; nothing may have been.
-    if !(result.certificate_verified() && result.sct_verified() && result.tlog_verified()) {
-        return Err(SigstoreError::Malformed { reason: "a check of it was left out".to_owned() });
+    complete(&result)?;
+    check_signer(certificate, trust.signer, result.verified_timestamps())
+}
+
+/// The library says what it skipped; nothing may have been.
+pub(super) fn complete(result: &VerificationResult) -> Result<(), SigstoreError> {
+    if result.certificate_verified() && result.sct_verified() && result.tlog_verified() {
+        Ok(())
+    } else {
+        Err(SigstoreError::Malformed { reason: "a check of it was left out".to_owned() })
     }
-    let (identity, identity_was_expected) = match trust.signer {
-        SignerRule::Named { identity, issuer } => (check_signer(&certificate, identity, issuer)?, true),
-        SignerRule::Anybody => (certificate.names.first().cloned().unwrap_or_default(), false),
-    };
-    let mut times: Vec<UnixTime> = result.verified_timestamps().iter().copied().map(unix).collect();
-    times.sort();
-    times.dedup();
-    Ok(SigstoreEvidence { certificate, identity, identity_was_expected, times })
 }
 
 /// Whether the instance can have issued a certificate at all: a bundle of another one is a frequent mistake, and the
@@ -88,7 +88,23 @@ pub(crate) fn check_instance(certificate: &SignerCertificate, root: &TrustedRoot
     }
 }
 
-fn check_signer(
+/// What there is to say of a signature that holds, if the signer is the one that is expected.
+pub(super) fn check_signer(
+    certificate: SignerCertificate,
+    rule: SignerRule<'_>,
+    times: &[jiff::Timestamp],
+) -> Result<SigstoreEvidence, SigstoreError> {
+    let (identity, identity_was_expected) = match rule {
+        SignerRule::Named { identity, issuer } => (named(&certificate, identity, issuer)?, true),
+        SignerRule::Anybody => (certificate.names.first().cloned().unwrap_or_default(), false),
+    };
+    let mut times: Vec<UnixTime> = times.iter().copied().map(unix).collect();
+    times.sort();
+    times.dedup();
+    Ok(SigstoreEvidence { certificate, identity, identity_was_expected, times })
+}
+
+fn named(
     certificate: &SignerCertificate,
     identity: &IdentityRule,
     issuer: &IdentityRule,
