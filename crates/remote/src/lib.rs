@@ -6,7 +6,7 @@
 //! | to | see | feature |
 //! |---|---|---|
 //! | have a signature dated by an RFC 3161 authority | [`timestamp::HttpTimestamper`] | `http` |
-//! | get a token of an identity, for Sigstore | [`oidc::ambient`], [`oidc::IdentityToken`] | `http` |
+//! | get a token of an identity, for Sigstore | [`oidc::ambient`], [`oidc::Login`], [`oidc::IdentityToken`] | `http` |
 //! | sign with a key in a PKCS#11 token | [`pkcs11::Token::open`], then [`pkcs11::Token::into_key`] | `pkcs11` |
 
 #[cfg(feature = "http")]

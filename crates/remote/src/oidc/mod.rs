@@ -1,10 +1,11 @@
 //! Identity tokens: who signs with Sigstore, as an OpenID Connect issuer has it.
 //!
-//! [`ambient`] asks the continuous integration or the cloud that the process runs in;
+//! [`ambient`] asks the continuous integration or the cloud that the process runs in, [`Login`] the person before it;
 //! [`IdentityToken::parse`] reads a token that was given. Its signature is not looked at: that is for the certificate
 //! authority, which gets it. Environment, clock, browser and terminal are the caller's.
 
 mod ambient;
+mod login;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 pub use ambient::{AmbientError, Provider, Surroundings, ambient};
+pub use login::{Login, LoginError, Opened, Prompt, Way};
 pub use token::{IdentityToken, InvalidToken};
 
 /// The audience of tokens for Sigstore, and the name of those who ask its issuer for one.
