@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Certificate, StatusCode, redirect};
 use serde::Serialize;
@@ -63,16 +63,30 @@ impl Http {
     /// # Errors
     /// Why this machine can't make connections.
     pub(crate) fn new(redirects: Redirects, patience: Patience) -> Result<Self, String> {
+        Self::build(
+            patience,
+            Client::builder().redirect(match redirects {
+                Redirects::Refused => redirect::Policy::none(),
+                Redirects::OfTheSame => redirect::Policy::custom(follow),
+            }),
+        )
+    }
+
+    /// A client that uses no proxy and follows no redirection, for what only this machine can reach.
+    ///
+    /// # Errors
+    /// As [`Http::new`].
+    pub(crate) fn direct(patience: Patience) -> Result<Self, String> {
+        Self::build(patience, Client::builder().redirect(redirect::Policy::none()).no_proxy())
+    }
+
+    fn build(patience: Patience, builder: ClientBuilder) -> Result<Self, String> {
         // Beside the system's, so that an image without any can ask too.
         let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| Certificate::from_der(der).ok());
-        let client = Client::builder()
+        let client = builder
             .user_agent(concat!("model-signing/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(patience.connect)
             .timeout(patience.attempt)
-            .redirect(match redirects {
-                Redirects::Refused => redirect::Policy::none(),
-                Redirects::OfTheSame => redirect::Policy::custom(follow),
-            })
             .tls_certs_merge(roots)
             .build()
             .map_err(|error| chain(&error))?;
@@ -198,8 +212,12 @@ fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
 
 /// What an error page says: its message if it is JSON that has one, or its beginning.
 fn message(page: &[u8]) -> String {
-    let text = said(page).unwrap_or_else(|| String::from_utf8_lossy(page).into_owned());
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    said(page).map_or_else(|| excerpt(page), |text| excerpt(text.as_bytes()))
+}
+
+/// The beginning of what somebody else wrote, in one line after `: `, or nothing.
+pub(crate) fn excerpt(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text).split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() { text } else { format!(": {}", &text[..text.floor_char_boundary(MAX_SHOWN_BYTES)]) }
 }
 

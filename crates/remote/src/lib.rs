@@ -6,15 +6,16 @@
 //! | to | see | feature |
 //! |---|---|---|
 //! | have a signature dated by an RFC 3161 authority | [`timestamp::HttpTimestamper`] | `http` |
+//! | get a token of an identity, for Sigstore | [`oidc::ambient`], [`oidc::Login`], [`oidc::IdentityToken`] | `http` |
 //! | sign with a key in a PKCS#11 token | [`pkcs11::Token::open`], then [`pkcs11::Token::into_key`] | `pkcs11` |
 
 #[cfg(feature = "http")]
-#[cfg_attr(not(test), expect(dead_code, reason = "those who ask for JSON come next"))]
 mod http;
+#[cfg(feature = "http")]
+pub mod oidc;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 #[cfg(all(test, feature = "http"))]
-#[expect(dead_code, reason = "those who ask for JSON come next")]
 mod testing;
 #[cfg(feature = "http")]
 pub mod timestamp;
