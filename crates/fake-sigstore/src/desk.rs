@@ -58,9 +58,9 @@ pub enum Lie {
     CheckpointForged,
     /// Rekor v1: the signed entry timestamp is of another time.
     SetAltered,
-    /// Rekor: the answer is all about an entry that somebody else made.
+    /// Rekor: the answer is all about an entry of the same kind that somebody else made.
     EntryOfAnotherBody,
-    /// Rekor: the index in the log is one too high.
+    /// Rekor: the index in the log is another: one too low, or 1 for 0.
     LogIndexOff,
     /// Rekor: the log's first entry has always been another; everything is consistent with that.
     Forked,

@@ -144,7 +144,10 @@ impl Instance {
     /// If the service is no log.
     pub fn add_strangers(&self, log: Service, entries: usize) {
         for _ in 0..entries {
-            self.add(log, &log_entry::of_a_stranger(version(log)));
+            match version(log) {
+                1 => self.rekor_v1.add_stranger(),
+                _ => self.rekor_v2.add_stranger(),
+            }
         }
     }
 

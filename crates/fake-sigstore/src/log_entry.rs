@@ -5,11 +5,12 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::client_key::{Hash, Verifier};
-use crate::encoding::{base64, canonical, from_base64, from_hex, hex};
+use crate::encoding::{base64, canonical, from_base64, from_hex, hex, public_key_pem};
 use crate::key::{Key, KeyKind, random, sha256};
 
 /// An entry that was checked.
 pub(crate) struct Entry {
+    pub(crate) kind: &'static str,
     pub(crate) body: Vec<u8>,
     /// In lower case: digests with their algorithm, and the names in the certificate.
     pub(crate) search_words: Vec<String>,
@@ -54,7 +55,7 @@ fn hashedrekord_v1(spec: &Value) -> Result<Entry, &'static str> {
     });
     let mut search_words = vec![format!("{algorithm}:{}", hex(&digest)), hex(&sha256(pem.as_bytes()))];
     search_words.extend(names(&verifier));
-    Ok(Entry { body: canonical(&body).into_bytes(), search_words })
+    Ok(Entry { kind: "hashedrekord", body: canonical(&body).into_bytes(), search_words })
 }
 
 fn dsse_v1(spec: &Value) -> Result<Entry, &'static str> {
@@ -103,7 +104,7 @@ fn dsse_v1(spec: &Value) -> Result<Entry, &'static str> {
             "signatures": entries,
         },
     });
-    Ok(Entry { body: canonical(&body).into_bytes(), search_words })
+    Ok(Entry { kind: "dsse", body: canonical(&body).into_bytes(), search_words })
 }
 
 /// Rekor v2 has one kind.
@@ -153,6 +154,19 @@ pub(crate) fn of_a_stranger(version: u8) -> Value {
     let artifact = random::<32>();
     let (signature, digest) = (key.sign(&artifact), sha256(&artifact));
     signed_by(version, &digest, &signature, &Verifier::from_spki(key.spki()).expect("a key"))
+}
+
+/// As [`of_a_stranger`], about an envelope, for a log of version 1.
+pub(crate) fn envelope_of_a_stranger() -> Value {
+    let key = Key::generate(KeyKind::EcdsaP256);
+    let (payload_type, payload) = ("text/plain", random::<32>());
+    let signature = base64(&key.sign(&pae(payload_type, &payload)));
+    let envelope =
+        json!({ "payload": base64(&payload), "payloadType": payload_type, "signatures": [{ "sig": signature }] });
+    let verifier = base64(public_key_pem(key.spki()).as_bytes());
+    json!({ "apiVersion": "0.0.1", "kind": "dsse", "spec": {
+        "proposedContent": { "envelope": envelope.to_string(), "verifiers": [verifier] },
+    } })
 }
 
 /// A request for a log of this version about a signature of ECDSA on P-256.

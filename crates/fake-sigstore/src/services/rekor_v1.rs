@@ -33,6 +33,7 @@ struct Shard {
 }
 
 struct Kept {
+    kind: &'static str,
     body: Vec<u8>,
     integrated_time: i64,
     search_words: Vec<String>,
@@ -60,8 +61,7 @@ impl RekorV1 {
             first_of_fork: log_entry::v1(&log_entry::of_a_stranger(1)).expect("an entry").body,
         };
         for shard in std::iter::repeat_n(0, ENTRIES_BEFORE).chain(std::iter::repeat_n(1, entries)) {
-            let entry = log_entry::v1(&log_entry::of_a_stranger(1)).expect("an entry");
-            log.keep(&mut lock(&log.shards)[shard], entry);
+            log.keep_stranger(&mut lock(&log.shards)[shard]);
         }
         log
     }
@@ -82,9 +82,21 @@ impl RekorV1 {
         active.first_index + active.entries.len() as u64
     }
 
+    /// Adds an entry of somebody else.
+    pub(crate) fn add_stranger(&self) {
+        self.keep_stranger(&mut lock(&self.shards)[1]);
+    }
+
+    /// Of each kind in turn.
+    fn keep_stranger(&self, shard: &mut Shard) {
+        let is_even = shard.entries.len().is_multiple_of(2);
+        let proposed = if is_even { log_entry::envelope_of_a_stranger() } else { log_entry::of_a_stranger(1) };
+        self.keep(shard, log_entry::v1(&proposed).expect("an entry"));
+    }
+
     fn keep(&self, shard: &mut Shard, entry: log_entry::Entry) -> usize {
-        let log_entry::Entry { body, search_words } = entry;
-        shard.entries.push(Kept { body, search_words, integrated_time: self.desk.now() });
+        let log_entry::Entry { kind, body, search_words } = entry;
+        shard.entries.push(Kept { kind, body, search_words, integrated_time: self.desk.now() });
         shard.entries.len() - 1
     }
 
@@ -108,7 +120,11 @@ impl RekorV1 {
     fn show(&self, shard: &Shard, index: usize) -> Value {
         let bodies = self.bodies(shard);
         let tree = Tree::of(bodies.iter().copied());
-        let index = if self.desk.lies(Lie::EntryOfAnotherBody) { 0 } else { index };
+        let kind = shard.entries[index].kind;
+        let index = match shard.entries.iter().position(|entry| entry.kind == kind) {
+            Some(another) if self.desk.lies(Lie::EntryOfAnotherBody) => another,
+            _ => index,
+        };
         let (body, mut log_index) = (bodies[index], shard.first_index + index as u64);
         let mut integrated_time = shard.entries[index].integrated_time;
         let (log_id, encoded) = (hex(&self.notary.key.id()), base64(body));
@@ -121,7 +137,7 @@ impl RekorV1 {
             integrated_time -= 1;
         }
         if self.desk.lies(Lie::LogIndexOff) {
-            log_index += 1;
+            log_index = log_index.checked_sub(1).unwrap_or(1);
         }
         let mut proof = tree.inclusion(index as u64);
         if self.desk.lies(Lie::InclusionProofAltered) {

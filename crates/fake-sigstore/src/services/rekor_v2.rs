@@ -41,6 +41,11 @@ impl RekorV2 {
         Some(bodies.len() as u64 - 1)
     }
 
+    /// Adds an entry of somebody else.
+    pub(crate) fn add_stranger(&self) {
+        self.add(&log_entry::of_a_stranger(2)).expect("an entry");
+    }
+
     pub(crate) fn size(&self) -> u64 {
         lock(&self.bodies).len() as u64
     }
@@ -88,7 +93,8 @@ impl RekorV2 {
         if self.desk.lies(Lie::InclusionProofAltered) {
             proof.first_mut().expect("more than one entry")[0] ^= 1;
         }
-        let shown = if self.desk.lies(Lie::LogIndexOff) { index + 1 } else { index }.to_string();
+        let shown = if self.desk.lies(Lie::LogIndexOff) { index.checked_sub(1).unwrap_or(1) } else { index };
+        let shown = shown.to_string();
         let proof: Vec<_> = proof.iter().map(|hash| base64(hash)).collect();
         json!({
             "logIndex": shown,
