@@ -6,8 +6,11 @@ use sigstore_verify::VerificationPolicy;
 
 use super::client::{Signer, log_url, post, sign_v1, sign_v2, timestamp, verify, verify_as};
 
+/// Makes a bundle.
+type Sign = fn(&Instance) -> Value;
+
 /// Signs while a service lies, and gives the reason why the signature is refused.
-fn refusal(service: Service, lie: Lie, sign: fn(&Instance) -> Value) -> String {
+fn refusal(service: Service, lie: Lie, sign: Sign) -> String {
     let sigstore = Instance::start();
     sigstore.lie(service, lie);
     let bundle = sign(&sigstore);
@@ -17,7 +20,7 @@ fn refusal(service: Service, lie: Lie, sign: fn(&Instance) -> Value) -> String {
     reason
 }
 
-fn assert_refused(service: Service, sign: fn(&Instance) -> Value, rows: &[(Lie, &str)]) {
+fn assert_refused(service: Service, sign: Sign, rows: &[(Lie, &str)]) {
     for (lie, reason) in rows {
         let refusal = refusal(service, *lie, sign);
         assert!(refusal.contains(reason), "{lie:?}: {refusal}");
@@ -105,7 +108,7 @@ fn a_lie_about_the_nonce_is_in_the_reply_alone() {
 #[test]
 fn clocks_that_are_wrong_are_refused() {
     let half_an_hour = 30 * 60;
-    let rows: [(Service, i64, fn(&Instance) -> Value, &str); 5] = [
+    let rows: [(Service, i64, Sign, &str); 5] = [
         (Service::Fulcio, -half_an_hour, sign_v1, "certificate"),
         (Service::Fulcio, half_an_hour, sign_v2, "certificate"),
         (Service::RekorV1, half_an_hour, sign_v1, "in the future"),

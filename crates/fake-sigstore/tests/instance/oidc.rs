@@ -11,8 +11,11 @@ use super::client::{Answer, SIGNER, Signer, base64, get, request, sha256};
 const REDIRECT: &str = "http://localhost:1234/auth/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
+/// Changes the parameters of a request for authorization.
+type Change = fn(&mut Vec<(&str, String)>);
+
 /// Where the issuer redirects to, after the parameters were changed.
-fn authorize(sigstore: &Instance, client: &str, change: fn(&mut Vec<(&str, String)>)) -> Answer {
+fn authorize(sigstore: &Instance, client: &str, change: Change) -> Answer {
     let issuer = sigstore.url(Service::Oidc);
     let configuration = get(&format!("{issuer}/.well-known/openid-configuration")).json();
     assert_eq!(configuration["issuer"], issuer);
@@ -113,7 +116,7 @@ fn clients_need_their_secret_and_the_verifier() {
 #[test]
 fn who_asks_wrongly_gets_no_code() {
     let sigstore = Instance::start();
-    let rows: [fn(&mut Vec<(&str, String)>); 4] = [
+    let rows: [Change; 4] = [
         |parameters| parameters.retain(|(name, _)| *name != "code_challenge"),
         |parameters| parameters.retain(|(name, _)| *name != "code_challenge_method"),
         |parameters| parameters.retain(|(name, _)| *name != "scope"),
