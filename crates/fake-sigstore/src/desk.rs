@@ -139,6 +139,8 @@ pub struct Seen {
     pub method: String,
     /// The path, without the query.
     pub path: String,
+    /// The headers in order, their names in lower case.
+    pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -174,8 +176,8 @@ impl Desk {
     }
 
     pub(crate) fn see(&self, request: &Request) {
-        let Request { method, path, body, .. } = request.clone();
-        lock(&self.seen).push(Seen { method, path, body });
+        let Request { method, path, headers, body, .. } = request.clone();
+        lock(&self.seen).push(Seen { method, path, headers, body });
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {

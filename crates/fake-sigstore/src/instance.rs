@@ -164,6 +164,17 @@ impl Instance {
         self.add(log, &log_entry::signed_by(version(log), &sha256(&artifact), &signature, &verifier))
     }
 
+    /// Makes a log forget its newest entries, as if they had never been: no log may.
+    ///
+    /// # Panics
+    /// If the service is no log.
+    pub fn forget_newest(&self, log: Service, entries: usize) {
+        match version(log) {
+            1 => self.rekor_v1.forget(entries),
+            _ => self.rekor_v2.forget(entries),
+        }
+    }
+
     /// How many entries a log has; with version 1, those of all its shards.
     ///
     /// # Panics

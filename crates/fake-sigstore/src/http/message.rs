@@ -17,7 +17,8 @@ pub(crate) struct Request {
     /// Without the query.
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
-    headers: Vec<(String, String)>,
+    /// Their names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 

@@ -87,6 +87,12 @@ impl RekorV1 {
         self.keep_stranger(&mut lock(&self.shards)[1]);
     }
 
+    /// Loses the newest entries.
+    pub(crate) fn forget(&self, entries: usize) {
+        let active = &mut lock(&self.shards)[1].entries;
+        active.truncate(active.len().saturating_sub(entries));
+    }
+
     /// Of each kind in turn.
     fn keep_stranger(&self, shard: &mut Shard) {
         let is_even = shard.entries.len().is_multiple_of(2);

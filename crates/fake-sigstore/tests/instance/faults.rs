@@ -127,4 +127,5 @@ fn requests_are_kept_as_they_came() {
     let [seen] = &sigstore.requests_seen(Service::RekorV2)[..] else { panic!("one request") };
     assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", "/api/v2/log/entries"));
     assert_eq!(seen.body, br#"{"no":"entry"}"#);
+    assert!(seen.headers.contains(&("content-type".to_owned(), "application/json".to_owned())));
 }

@@ -25,6 +25,17 @@ fn signed_checkpoint(sigstore: &Instance, text: &str) -> Checkpoint {
     checkpoint
 }
 
+#[test]
+fn a_log_can_forget() {
+    let sigstore = Instance::start();
+    for log in [Service::RekorV1, Service::RekorV2] {
+        let before = sigstore.log_size(log);
+        sigstore.add_strangers(log, 3);
+        sigstore.forget_newest(log, 4);
+        assert_eq!(sigstore.log_size(log), before - 1);
+    }
+}
+
 mod v1 {
     use super::*;
 
