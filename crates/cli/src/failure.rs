@@ -223,7 +223,8 @@ impl From<SignError> for Failure {
         match error {
             SignError::TooLarge { .. } => Self::rejected("too_many_resources", message),
             SignError::Key(_)
-            | SignError::Stamp(_)
+            | SignError::Identity(_)
+            | SignError::Service(_)
             | SignError::Timestamp(_)
             | SignError::DoesNotVerify(_)
             | SignError::Unusable(_) => Self::could_not_check("not_signed", message),

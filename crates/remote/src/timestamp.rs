@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model_transparency::sign::{StampError, Timestamper};
+use model_transparency::sign::{Service, ServiceError, Timestamper};
 use model_transparency::timestamp::{MAX_TIMESTAMP_BYTES, TimestampRequest};
 use model_transparency::trust::TimestampAuthority;
 use reqwest::Url;
@@ -34,8 +34,8 @@ impl HttpTimestamper {
         Ok(Self { url, http, authorities })
     }
 
-    fn failed(&self, reason: String) -> StampError {
-        StampError { authority: self.shown().to_string(), reason }
+    fn failed(&self, reason: String) -> ServiceError {
+        ServiceError { service: Service::TimestampAuthority, url: self.shown().to_string(), reason }
     }
 
     /// The URL without what may be secret in it.
@@ -57,7 +57,7 @@ impl fmt::Debug for HttpTimestamper {
 }
 
 impl Timestamper for HttpTimestamper {
-    fn stamp(&self, signature: &[u8]) -> Result<Vec<u8>, StampError> {
+    fn stamp(&self, signature: &[u8]) -> Result<Vec<u8>, ServiceError> {
         let mut nonce = [0; 8];
         aws_lc_rs::rand::fill(&mut nonce)
             .map_err(|_| self.failed("was not asked: the operating system has no randomness".to_owned()))?;

@@ -17,7 +17,7 @@ use model_transparency::key::KeyAlgorithm;
 use model_transparency::manifest::Serialization;
 use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
 use model_transparency::output::{Access, Existing};
-use model_transparency::sign::{NewSignature, Signer, Timestamper, sign_model};
+use model_transparency::sign::{NewSignature, Signer, Timestamper, Witnesses, sign_model};
 use model_transparency::timestamp::Timestamp;
 
 use super::digest::list;
@@ -117,8 +117,9 @@ pub(crate) fn sign(
     let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());
     // A model of many files takes much memory, and so does its bundle.
     drop(list);
-    let timestamper = timestamper.as_ref().map(|timestamper| timestamper as &dyn Timestamper);
-    let NewSignature { bundle, statement, evidence } = sign_model(&name, manifest, signer, timestamper)?;
+    let timestampers: Vec<&dyn Timestamper> = timestamper.iter().map(|timestamper| timestamper as _).collect();
+    let witnesses = Witnesses { timestampers: &timestampers, logs: &[] };
+    let NewSignature { bundle, statement, evidence } = sign_model(&name, manifest, signer, witnesses)?;
     if evidence.key_algorithm == (KeyAlgorithm::Rsa { bits: 2048 }) {
         console.warn("an RSA key of 2048 bits is the shortest that is accepted; use 3072 or more, or ECDSA");
     }
