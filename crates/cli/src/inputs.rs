@@ -11,9 +11,10 @@ use model_transparency::certificate::{
 use model_transparency::key::{InvalidKey, PrivateKey, PrivateKeyPem, PublicKey};
 use model_transparency::model::{IgnoreRules, InvalidIgnorePath, ModelPath};
 use model_transparency::trust::TimestampAuthority;
+use model_transparency_remote::InvalidEndpoint;
 #[cfg(feature = "pkcs11")]
 use model_transparency_remote::pkcs11::{PinSource, Pkcs11Key, Pkcs11Uri, Token};
-use model_transparency_remote::timestamp::{HttpTimestamper, InvalidAuthority};
+use model_transparency_remote::timestamp::HttpTimestamper;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "pkcs11")]
@@ -135,8 +136,8 @@ pub(crate) fn timestamper(args: &StampArgs) -> Result<Option<HttpTimestamper>, F
     let certificates = certificates(TSA_CERTIFICATE, &args.tsa_certificate_chain)?;
     let authorities = if certificates.is_empty() { Vec::new() } else { vec![TimestampAuthority::new(certificates)] };
     let timestamper = HttpTimestamper::new(url, authorities).map_err(|error| match error {
-        InvalidAuthority::Client(_) => Failure::could_not_check("not_signed", error.to_string()),
-        InvalidAuthority::Url(_) | InvalidAuthority::Scheme { .. } => Failure::usage(format!("--tsa-url: {error}")),
+        InvalidEndpoint::Client(_) => Failure::could_not_check("not_signed", error.to_string()),
+        InvalidEndpoint::Url(_) | InvalidEndpoint::Scheme { .. } => Failure::usage(format!("--tsa-url: {error}")),
     })?;
     Ok(Some(timestamper))
 }

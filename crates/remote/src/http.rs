@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use reqwest::{Certificate, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -138,20 +138,23 @@ impl Http {
             // Without the URL, which may have a password in it.
             let error = error.without_url();
             let is_passing = error.is_connect() || error.is_timeout() || error.is_request();
-            Failure { status: None, reason: format!("can't be reached: {}", chain(&error)), is_passing }
+            Failure { status: None, location: None, reason: format!("can't be reached: {}", chain(&error)), is_passing }
         })?;
         let status = response.status();
         if !status.is_success() {
+            let location = response.headers().get(LOCATION).and_then(|place| place.to_str().ok()).map(str::to_owned);
             let page = self.read(response, MAX_PAGE_BYTES, started).unwrap_or_default();
             let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
             return Err(Failure {
                 status: Some(status),
+                location,
                 reason: format!("answered {status}{}", message(&page)),
                 is_passing,
             });
         }
         self.read(response, limit, started).map_err(|error| Failure {
             status: None,
+            location: None,
             reason: format!("broke off its answer: {error}"),
             is_passing: true,
         })
@@ -186,6 +189,8 @@ pub(crate) fn with_json(request: RequestBuilder, body: &impl Serialize) -> Resul
 pub(crate) struct Failure {
     /// What the service answered, if it did.
     pub(crate) status: Option<StatusCode>,
+    /// Where it says that the answer is (`Location`).
+    pub(crate) location: Option<String>,
     reason: String,
     is_passing: bool,
 }
@@ -193,7 +198,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// There is an answer, and nothing can be done with it.
     fn useless(reason: String) -> Self {
-        Self { status: None, reason, is_passing: false }
+        Self { status: None, location: None, reason, is_passing: false }
     }
 }
 

@@ -1,22 +1,21 @@
 //! A timestamp authority over HTTP (RFC 3161 §3.4).
 
-use std::fmt;
-
-use model_transparency::sign::{Service, ServiceError, Timestamper};
+use model_transparency::sign::{Role, ServiceError, Timestamper};
 use model_transparency::timestamp::{MAX_TIMESTAMP_BYTES, TimestampRequest};
 use model_transparency::trust::TimestampAuthority;
-use reqwest::Url;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
-use crate::http::{Attempts, Http, Patience, Redirects};
+use crate::InvalidEndpoint;
+use crate::endpoint::Endpoint;
+use crate::http::{Attempts, Patience, Redirects};
 
 const QUERY: &str = "application/timestamp-query";
 const REPLY: &str = "application/timestamp-reply";
 
 /// A timestamp authority that is asked over HTTP or HTTPS. It learns the SHA-256 of the signature, and no more.
+#[derive(Debug)]
 pub struct HttpTimestamper {
-    url: Url,
-    http: Http,
+    endpoint: Endpoint,
     authorities: Vec<TimestampAuthority>,
 }
 
@@ -24,73 +23,33 @@ impl HttpTimestamper {
     /// An authority at `url`, whose answers have to be vouched for by one of `authorities`, if there are any.
     ///
     /// # Errors
-    /// [`InvalidAuthority`] if there can't be one.
-    pub fn new(url: &str, authorities: Vec<TimestampAuthority>) -> Result<Self, InvalidAuthority> {
-        let url = Url::parse(url).map_err(|error| InvalidAuthority::Url(error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(InvalidAuthority::Scheme { found: url.scheme().to_owned() });
-        }
-        let http = Http::new(Redirects::OfTheSame, Patience::default()).map_err(InvalidAuthority::Client)?;
-        Ok(Self { url, http, authorities })
-    }
-
-    fn failed(&self, reason: String) -> ServiceError {
-        ServiceError { service: Service::TimestampAuthority, url: self.shown().to_string(), reason }
-    }
-
-    /// The URL without what may be secret in it.
-    fn shown(&self) -> Url {
-        let mut shown = self.url.clone();
-        // A URL that can have no password has none.
-        let _ = shown.set_password(None);
-        let _ = shown.set_username("");
-        shown.set_query(None);
-        shown.set_fragment(None);
-        shown
-    }
-}
-
-impl fmt::Debug for HttpTimestamper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpTimestamper({})", self.shown())
+    /// [`InvalidEndpoint`] if there can't be one.
+    pub fn new(url: &str, authorities: Vec<TimestampAuthority>) -> Result<Self, InvalidEndpoint> {
+        let endpoint = Endpoint::new(Role::TimestampAuthority, url, Redirects::OfTheSame, Patience::default())?;
+        Ok(Self { endpoint, authorities })
     }
 }
 
 impl Timestamper for HttpTimestamper {
     fn stamp(&self, signature: &[u8]) -> Result<Vec<u8>, ServiceError> {
+        let Self { endpoint, .. } = self;
         let mut nonce = [0; 8];
         aws_lc_rs::rand::fill(&mut nonce)
-            .map_err(|_| self.failed("was not asked: the operating system has no randomness".to_owned()))?;
-        let unusable = |error| self.failed(format!("was not asked: {error}"));
+            .map_err(|_| endpoint.failed("was not asked: the operating system has no randomness"))?;
+        let unusable = |error| endpoint.failed(format!("was not asked: {error}"));
         let request = TimestampRequest::new(signature, nonce).map_err(unusable)?;
         let query = request.to_der().map_err(unusable)?;
-        let asked = self.http.client().post(self.url.clone()).header(CONTENT_TYPE, QUERY).header(ACCEPT, REPLY);
-        let reply = self
-            .http
+        let http = endpoint.http();
+        let asked = http.client().post(endpoint.url()).header(CONTENT_TYPE, QUERY).header(ACCEPT, REPLY);
+        let reply = http
             .send(asked.body(query), MAX_TIMESTAMP_BYTES + 1, Attempts::Several)
-            .map_err(|failure| self.failed(failure.to_string()))?;
-        request.accept(&reply).map_err(|error| self.failed(format!("gave no timestamp that can be used: {error}")))?;
+            .map_err(|failure| endpoint.unanswered(&failure))?;
+        let unusable = |error| endpoint.failed(format!("gave no timestamp that can be used: {error}"));
+        request.accept(&reply).map_err(unusable)?;
         Ok(reply)
     }
 
     fn authorities(&self) -> &[TimestampAuthority] {
         &self.authorities
     }
-}
-
-/// Why there can be no authority at a place.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidAuthority {
-    /// It is not a URL.
-    #[error("expected a URL: {0}")]
-    Url(String),
-    /// It is a URL of another kind.
-    #[error("expected a URL of `http` or `https`, found one of `{found}`")]
-    Scheme {
-        /// What was found.
-        found: String,
-    },
-    /// This machine can't make connections.
-    #[error("no connection can be made: {0}")]
-    Client(String),
 }

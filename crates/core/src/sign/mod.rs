@@ -14,7 +14,7 @@ use crate::verify::{self, Evidence, SignatureError};
 pub use certificate::{CertificateSigner, UnsuitableCertificate};
 pub use key::KeySigner;
 use witness::Testimony;
-pub use witness::{Log, LogSubmission, LogVerifier, Service, ServiceError, Timestamper, Witnesses};
+pub use witness::{Log, LogSubmission, LogVerifier, Role, ServiceError, Timestamper, Witnesses};
 
 /// Something that can sign an envelope. Each method is one implementation.
 pub trait Signer {

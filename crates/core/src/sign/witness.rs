@@ -166,7 +166,7 @@ fn stamp(timestamper: &dyn Timestamper, signature: &[u8]) -> Result<Vec<u8>, Sig
 
 /// A service that signing needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
+pub enum Role {
     /// It says whose a key is.
     CertificateAuthority,
     /// It says when a signature was there.
@@ -175,7 +175,7 @@ pub enum Service {
     TransparencyLog,
 }
 
-impl fmt::Display for Service {
+impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CertificateAuthority => "certificate authority",
@@ -187,10 +187,10 @@ impl fmt::Display for Service {
 
 /// Why a service did not do its part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {service} `{url}` {reason}")]
+#[error("the {role} `{url}` {reason}")]
 pub struct ServiceError {
     /// Which it is.
-    pub service: Service,
+    pub role: Role,
     /// Where it is, without what may be secret in that.
     pub url: String,
     /// What happened: `can't be reached: …`, `answered …`.

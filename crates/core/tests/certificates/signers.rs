@@ -9,7 +9,7 @@ use model_transparency::key::{KeyAlgorithm, SigningKey as _};
 use model_transparency::manifest::{Manifest, Parameters};
 use model_transparency::model::{IgnoreRules, LocalModel, SymlinkPolicy};
 use model_transparency::sign::{
-    CertificateSigner, KeySigner, NewSignature, Service, ServiceError, SignError, Timestamper, UnsuitableCertificate,
+    CertificateSigner, KeySigner, NewSignature, Role, ServiceError, SignError, Timestamper, UnsuitableCertificate,
     Witnesses, sign_model,
 };
 use model_transparency::timestamp::TimestampError;
@@ -126,7 +126,7 @@ fn without_the_timestamp_that_was_asked_for_there_is_no_signature() {
         sign_model("model", manifest(), &KeySigner::new(&*KEY), witnesses).map(|signed| signed.bundle)
     };
     let lost = ServiceError {
-        service: Service::TimestampAuthority,
+        role: Role::TimestampAuthority,
         url: "https://tsa.example/".to_owned(),
         reason: "can't be reached".to_owned(),
     };
