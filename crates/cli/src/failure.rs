@@ -222,8 +222,8 @@ impl From<SignError> for Failure {
         let message = error.to_string();
         match error {
             SignError::TooLarge { .. } => Self::rejected("too_many_resources", message),
+            SignError::Identity(_) => Self::could_not_check("no_identity", message),
             SignError::Key(_)
-            | SignError::Identity(_)
             | SignError::Service(_)
             | SignError::Timestamp(_)
             | SignError::DoesNotVerify(_)

@@ -11,15 +11,13 @@ use model_transparency::certificate::{
 use model_transparency::key::{InvalidKey, PrivateKey, PrivateKeyPem, PublicKey};
 use model_transparency::model::{IgnoreRules, InvalidIgnorePath, ModelPath};
 use model_transparency::trust::TimestampAuthority;
-use model_transparency_remote::InvalidEndpoint;
 #[cfg(feature = "pkcs11")]
 use model_transparency_remote::pkcs11::{PinSource, Pkcs11Key, Pkcs11Uri, Token};
-use model_transparency_remote::timestamp::HttpTimestamper;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "pkcs11")]
 use crate::args::TokenArgs;
-use crate::args::{InstanceArgs, PasswordArgs, StampArgs, TimestampArgs};
+use crate::args::{InstanceArgs, PasswordArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::instance;
 use crate::output::Console;
@@ -128,18 +126,6 @@ pub(crate) fn timestamp_authorities(
             .with_hint("give the authority's certificates with --tsa-certificate-chain FILE"));
     }
     Ok(authorities)
-}
-
-/// The timestamp authority to ask, if there is one.
-pub(crate) fn timestamper(args: &StampArgs) -> Result<Option<HttpTimestamper>, Failure> {
-    let Some(url) = &args.tsa_url else { return Ok(None) };
-    let certificates = certificates(TSA_CERTIFICATE, &args.tsa_certificate_chain)?;
-    let authorities = if certificates.is_empty() { Vec::new() } else { vec![TimestampAuthority::new(certificates)] };
-    let timestamper = HttpTimestamper::new(url, authorities).map_err(|error| match error {
-        InvalidEndpoint::Client(_) => Failure::could_not_check("not_signed", error.to_string()),
-        InvalidEndpoint::Url(_) | InvalidEndpoint::Scheme { .. } => Failure::usage(format!("--tsa-url: {error}")),
-    })?;
-    Ok(Some(timestamper))
 }
 
 /// The time of this machine.

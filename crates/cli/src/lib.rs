@@ -4,9 +4,11 @@
 //! current directory; nothing else may touch them.
 
 mod args;
+mod browser;
 mod commands;
 mod exit;
 mod failure;
+mod identity;
 mod inputs;
 mod instance;
 mod output;

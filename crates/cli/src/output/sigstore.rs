@@ -71,6 +71,16 @@ pub(super) fn log_entries_json(entries: &[LogEntryRecord]) -> Value {
     entries.iter().map(one).collect()
 }
 
+/// Entries that were made just now, each with where its log is.
+pub(super) fn new_log_entries_json(entries: &[(&str, LogEntryRecord)]) -> Value {
+    let one = |(url, entry): &(&str, LogEntryRecord)| {
+        let mut json = log_entries_json(std::slice::from_ref(entry))[0].take();
+        json["url"] = (*url).into();
+        json
+    };
+    entries.iter().map(one).collect()
+}
+
 pub(super) fn signer_json(evidence: &SigstoreEvidence) -> Value {
     let mut json = signer_certificate_json(&evidence.certificate);
     json["identity"] = evidence.identity.as_str().into();
