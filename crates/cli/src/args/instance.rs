@@ -19,7 +19,7 @@ pub(crate) struct InstanceArgs {
     #[arg(long, help_heading = HEADING, value_name = "FILE")]
     pub(crate) trust_config: Option<PathBuf>,
 
-    /// An instance of your own: its trusted root (JSON), for verifying alone
+    /// An instance of your own: its trusted root (JSON), which does not say where to sign
     ///
     /// With every method the timestamp authorities of an instance that is named here are trusted.
     #[arg(long, help_heading = HEADING, value_name = "FILE")]

@@ -92,7 +92,7 @@ fn a_login_that_comes_to_nothing_is_no_signature() {
 fn a_model_that_can_not_be_hashed_waits_for_nobody() {
     let stack = Stack::new(&SigningConfig::default());
     stack.sigstore.sign_in(Claims::email("late@example.com"));
-    fs::set_permissions(stack.sandbox.path("model/config.json"), fs::Permissions::from_mode(0)).expect("changed");
+    fs::set_permissions(stack.sandbox.path("model/config.json"), fs::Permissions::from_mode(0o000)).expect("changed");
     if fs::read(stack.sandbox.path("model/config.json")).is_ok() {
         // Root reads everything.
         return;
