@@ -49,6 +49,14 @@ struct Request {
     #[arg(long)]
     cert_chain: Vec<OsString>,
     #[arg(long)]
+    identity_token: Option<OsString>,
+    #[arg(long)]
+    identity: Option<OsString>,
+    #[arg(long)]
+    identity_provider: Option<OsString>,
+    #[arg(long)]
+    use_staging: bool,
+    #[arg(long)]
     ignore_paths: Vec<OsString>,
     #[arg(long)]
     ignore_unsigned_files: bool,
@@ -79,18 +87,15 @@ enum Operation {
     Hash,
 }
 
-/// The methods that are built.
+/// The methods of the protocol.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Method {
     Key,
     Certificate,
+    Sigstore,
 }
 
 fn main() -> ExitCode {
-    if let Some(method) = other_method() {
-        eprintln!("the method `{method}` is not supported, only `key` and `certificate` are");
-        return ExitCode::from(2);
-    }
     let outcome = match Adapter::parse().command {
         Command::SignModel(request) => request.words(Operation::Sign).and_then(run),
         Command::VerifyModel(request) => request.words(Operation::Verify).and_then(run),
@@ -117,18 +122,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The method that was asked for, if it is one that is not built. Its flags are not known here either.
-fn other_method() -> Option<String> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let method = arguments.windows(2).find(|pair| pair[0] == "--method").map(|pair| pair[1].clone())?;
-    (!matches!(method.as_str(), "key" | "certificate")).then_some(method)
-}
-
 impl Method {
     const fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
             Self::Certificate => "certificate",
+            Self::Sigstore => "sigstore",
         }
     }
 }
@@ -146,7 +145,11 @@ impl Request {
         match operation {
             Operation::Sign => {
                 words.push("sign").push(self.method.name());
-                words.required("--private-key", "--private-key", self.private_key.as_ref())?;
+                if self.method == Method::Sigstore {
+                    words.required("--identity-token", "--identity-token", self.identity_token.as_ref())?;
+                } else {
+                    words.required("--private-key", "--private-key", self.private_key.as_ref())?;
+                }
                 if self.method == Method::Certificate {
                     words.required("--signing-certificate", "--signing-cert", self.signing_cert.as_ref())?;
                 }
@@ -156,6 +159,10 @@ impl Request {
                 words.push("verify").push(self.method.name());
                 if self.method == Method::Key {
                     words.required("--public-key", "--public-key", self.public_key.as_ref())?;
+                }
+                if self.method == Method::Sigstore {
+                    words.required("--identity", "--identity", self.identity.as_ref())?;
+                    words.required("--identity-provider", "--identity-provider", self.identity_provider.as_ref())?;
                 }
                 words.required("--signature", "--bundle", self.bundle.as_ref())?;
                 if self.ignore_unsigned_files {
@@ -170,6 +177,9 @@ impl Request {
             for path in &self.cert_chain {
                 words.push("--certificate-chain").push(path);
             }
+        }
+        if self.method == Method::Sigstore && self.use_staging && operation != Operation::Hash {
+            words.push("--use-staging");
         }
         for path in &self.ignore_paths {
             words.push("--ignore-paths").push(path);

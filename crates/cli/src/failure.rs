@@ -10,6 +10,7 @@ use model_transparency::manifest::{Difference, HashModelError, InvalidManifest, 
 use model_transparency::model::{ModelError, Problem};
 use model_transparency::output::WriteError;
 use model_transparency::sign::{SignError, UnsuitableCertificate};
+use model_transparency::sigstore::SigstoreError;
 use model_transparency::verify::{CompareError, SignatureError};
 #[cfg(feature = "pkcs11")]
 use model_transparency_remote::pkcs11::{InvalidUri, KeyError, PinFileError, TokenError};
@@ -112,8 +113,9 @@ impl Failure {
         let message = error.to_string();
         let failure = |kind| Self::rejected(kind, &message);
         match error {
-            SignatureError::Method { found: "sigstore", .. } => failure("wrong_method")
-                .with_hint("this version verifies the `key` and `certificate` methods, not yet `sigstore`"),
+            SignatureError::Method { found: "sigstore", .. } => failure("wrong_method").with_hint(
+                "it names a signer: `model-signing verify MODEL --identity NAME --identity-provider URL` is for these",
+            ),
             SignatureError::Method { found, .. } => {
                 failure("wrong_method").with_hint(format!("`model-signing verify {found}` is for these"))
             }
@@ -131,9 +133,31 @@ impl Failure {
             SignatureError::Revocation(RevocationError::Revoked { .. }) => failure("revoked_certificate"),
             SignatureError::Revocation(_) => failure("invalid_crl"),
             SignatureError::Identity { .. } => failure("wrong_identity"),
+            SignatureError::Sigstore(error) => failure(sigstore_kind(&error)),
             SignatureError::Timestamp { .. } => failure("invalid_timestamp"),
             SignatureError::NoTimestamp => failure("no_timestamp"),
         }
+    }
+}
+
+/// What kind of failure an instance's evidence has.
+fn sigstore_kind(error: &SigstoreError) -> &'static str {
+    match error {
+        SigstoreError::Malformed { .. } => "invalid_bundle",
+        SigstoreError::NoLogEntry => "no_log_entry",
+        SigstoreError::OtherInstance { .. } => "other_instance",
+        SigstoreError::Certificate { .. } | SigstoreError::OutOfValidity { .. } => "untrusted_certificate",
+        SigstoreError::CertificateTimestamp { .. } => "invalid_sct",
+        SigstoreError::UnknownLog { .. } => "unknown_log",
+        SigstoreError::InclusionProof { .. } => "invalid_inclusion_proof",
+        SigstoreError::Checkpoint { .. } => "invalid_checkpoint",
+        SigstoreError::InclusionPromise { .. } => "invalid_inclusion_promise",
+        SigstoreError::OtherEntry { .. } | SigstoreError::IntegratedTime { .. } => "invalid_log_entry",
+        SigstoreError::Timestamp { .. } => "invalid_timestamp",
+        SigstoreError::NoTime => "no_timestamp",
+        SigstoreError::Signature { .. } => "invalid_signature",
+        SigstoreError::Identity { .. } => "wrong_identity",
+        SigstoreError::Issuer { .. } => "wrong_identity_provider",
     }
 }
 
@@ -198,8 +222,9 @@ impl From<SignError> for Failure {
         let message = error.to_string();
         match error {
             SignError::TooLarge { .. } => Self::rejected("too_many_resources", message),
+            SignError::Identity(_) => Self::could_not_check("no_identity", message),
             SignError::Key(_)
-            | SignError::Stamp(_)
+            | SignError::Service(_)
             | SignError::Timestamp(_)
             | SignError::DoesNotVerify(_)
             | SignError::Unusable(_) => Self::could_not_check("not_signed", message),

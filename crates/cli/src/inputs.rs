@@ -10,16 +10,16 @@ use model_transparency::certificate::{
 };
 use model_transparency::key::{InvalidKey, PrivateKey, PrivateKeyPem, PublicKey};
 use model_transparency::model::{IgnoreRules, InvalidIgnorePath, ModelPath};
-use model_transparency::trust::{MAX_TRUSTED_ROOT_BYTES, TimestampAuthority};
+use model_transparency::trust::TimestampAuthority;
 #[cfg(feature = "pkcs11")]
 use model_transparency_remote::pkcs11::{PinSource, Pkcs11Key, Pkcs11Uri, Token};
-use model_transparency_remote::timestamp::{HttpTimestamper, InvalidAuthority};
 use zeroize::Zeroizing;
 
 #[cfg(feature = "pkcs11")]
 use crate::args::TokenArgs;
-use crate::args::{PasswordArgs, StampArgs, TimestampArgs};
+use crate::args::{InstanceArgs, PasswordArgs, TimestampArgs};
 use crate::failure::Failure;
+use crate::instance;
 use crate::output::Console;
 #[cfg(feature = "pkcs11")]
 use crate::output::escape;
@@ -110,41 +110,22 @@ pub(crate) fn revocation_lists(paths: &[PathBuf]) -> Result<Vec<RevocationList>,
 }
 
 /// Reads the timestamp authorities that are trusted.
-pub(crate) fn timestamp_authorities(args: &TimestampArgs) -> Result<Vec<TimestampAuthority>, Failure> {
+pub(crate) fn timestamp_authorities(
+    args: &TimestampArgs,
+    instance: &InstanceArgs,
+    console: &Console,
+) -> Result<Vec<TimestampAuthority>, Failure> {
     let mut authorities = Vec::new();
     if !args.tsa_certificate_chain.is_empty() {
         let certificates = certificates(TSA_CERTIFICATE, &args.tsa_certificate_chain)?;
         authorities.push(TimestampAuthority::new(certificates));
     }
-    if let Some(path) = &args.trusted_root {
-        const WHAT: &str = "the trusted root";
-        let json = read_limited(WHAT, path, MAX_TRUSTED_ROOT_BYTES as u64 + 1)?;
-        let invalid = |reason: String| {
-            Failure::rejected("invalid_trusted_root", format!("{WHAT} `{}`: {reason}", path.display()))
-        };
-        let found = TimestampAuthority::from_trusted_root(&json).map_err(|error| invalid(error.to_string()))?;
-        if found.is_empty() {
-            return Err(invalid("expected timestamp authorities, found none".to_owned()));
-        }
-        authorities.extend(found);
-    }
+    authorities.extend(instance::timestamp_authorities(instance, console)?);
     if args.require_timestamp && authorities.is_empty() {
         return Err(Failure::usage("--require-timestamp needs somebody to trust for the time")
             .with_hint("give the authority's certificates with --tsa-certificate-chain FILE"));
     }
     Ok(authorities)
-}
-
-/// The timestamp authority to ask, if there is one.
-pub(crate) fn timestamper(args: &StampArgs) -> Result<Option<HttpTimestamper>, Failure> {
-    let Some(url) = &args.tsa_url else { return Ok(None) };
-    let certificates = certificates(TSA_CERTIFICATE, &args.tsa_certificate_chain)?;
-    let authorities = if certificates.is_empty() { Vec::new() } else { vec![TimestampAuthority::new(certificates)] };
-    let timestamper = HttpTimestamper::new(url, authorities).map_err(|error| match error {
-        InvalidAuthority::Client(_) => Failure::could_not_check("not_signed", error.to_string()),
-        InvalidAuthority::Url(_) | InvalidAuthority::Scheme { .. } => Failure::usage(format!("--tsa-url: {error}")),
-    })?;
-    Ok(Some(timestamper))
 }
 
 /// The time of this machine.

@@ -4,10 +4,13 @@
 //! current directory; nothing else may touch them.
 
 mod args;
+mod browser;
 mod commands;
 mod exit;
 mod failure;
+mod identity;
 mod inputs;
+mod instance;
 mod output;
 mod secrets;
 mod signature_file;
@@ -34,7 +37,7 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// The exit code, and the message that would have been printed.
 pub fn execute(arguments: Vec<OsString>) -> Result<(), (u8, String)> {
-    let matches = command().try_get_matches_from(args::with_hyphens(arguments));
+    let matches = command().try_get_matches_from(words(arguments));
     let cli = matches
         .and_then(|matches| Cli::from_arg_matches(&matches))
         .map_err(|error| (Exit::Usage as u8, error.to_string()))?;
@@ -49,8 +52,16 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The arguments as clap is to read them.
+fn words(arguments: Vec<OsString>) -> Vec<OsString> {
+    let command = command();
+    args::with_default_method(args::with_hyphens(arguments), |verb, word| {
+        word == "help" || command.find_subcommand(verb).is_some_and(|verb| verb.find_subcommand(word).is_some())
+    })
+}
+
 fn run(arguments: Vec<OsString>) -> Exit {
-    let arguments = args::with_hyphens(arguments);
+    let arguments = words(arguments);
     let wants_json = args::asks_for_json(&arguments);
     let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,

@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod model;
 pub mod output;
 pub mod sign;
+pub mod sigstore;
 pub mod timestamp;
 pub mod trust;
 pub mod verify;

@@ -14,7 +14,7 @@ use model_transparency::hash::{HashAlgorithm, Options, ReadError};
 use model_transparency::key::{KeyAlgorithm, SigningKey as _};
 use model_transparency::manifest::{HashModelError, Manifest, Parameters, Serialization};
 use model_transparency::model::{IgnoreRules, LocalModel, ModelError, ModelSource, SymlinkPolicy, Unlisted, WalkRules};
-use model_transparency::sign::{KeySigner, NewSignature, SignError, Signed, Signer, sign_model};
+use model_transparency::sign::{KeySigner, NewSignature, SignError, Signed, Signer, Witnesses, sign_model};
 use model_transparency::trust::Trust;
 use model_transparency::verify::{CompareError, CompareOptions, SignatureError, Verdict, check_signature, compare};
 
@@ -218,7 +218,7 @@ fn every_hash_and_serialization_verifies_and_notices_a_changed_byte() {
                 let manifest = Manifest::of(&listed, parameters, &options).expect("hashed");
                 assert_eq!(done.swap(0, Ordering::Relaxed), length_bytes as u64);
                 let NewSignature { bundle, .. } =
-                    sign_model(listed.name(), manifest, &KeySigner::new(&*KEY), None).expect("signed");
+                    sign_model(listed.name(), manifest, &KeySigner::new(&*KEY), Witnesses::default()).expect("signed");
                 let verdict = verify_while(&bundle.to_json(), &root, options, || {}).expect("verifies");
                 let sharded = usize::from(serialization != Serialization::Files);
                 assert_eq!((verdict.files, verdict.empty_unlisted), (LENGTHS.len() - sharded, sharded));
@@ -291,7 +291,8 @@ struct Forger {
 
 impl Signer for Forger {
     fn sign(&self, message: &[u8], _: &[u8]) -> Result<Signed, SignError> {
-        Ok(Signed { signature: (self.signature)(message)?, material: self.material.clone() })
+        let key = KEY.public_key().clone();
+        Ok(Signed { signature: (self.signature)(message)?, key, material: self.material.clone() })
     }
 
     fn trust(&self) -> Trust<'_> {
@@ -305,7 +306,9 @@ fn a_signature_that_does_not_hold_is_not_handed_out() {
     let (ignore, nothing) = (IgnoreRules::defaults(), HashSet::new());
     let listed = open_to_sign(&root, &ignore, &nothing).expect("listed");
     let manifest = Manifest::of(&listed, Parameters::new(SymlinkPolicy::Deny), &Options::default()).expect("hashed");
-    let sign = |signature, material| sign_model("model", manifest.clone(), &Forger { signature, material }, None);
+    let sign = |signature, material| {
+        sign_model("model", manifest.clone(), &Forger { signature, material }, Witnesses::default())
+    };
     let own = || Material::PublicKey { hint: Some(KEY.public_key().hint()) };
 
     let NewSignature { bundle, .. } = sign(|message| Ok(KEY.sign(message)?), own()).expect("sound");

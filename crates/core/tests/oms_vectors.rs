@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use forge::{Expected, KEY, Refusal, bundle_by, new_key, refused, vectors};
-use model_transparency::certificate::{Certificate, PathError, UnixTime};
+use model_transparency::certificate::{Certificate, IdentityRule, PathError, UnixTime};
 use model_transparency::envelope::{Bundle, FormatVersion, InvalidBundle, InvalidJson, InvalidStatement, Statement};
 use model_transparency::hash::Options;
 use model_transparency::key::{KeyAlgorithm, PublicKey, SignatureScheme, SigningKey as _};
 use model_transparency::manifest::{Changed, InvalidManifest};
 use model_transparency::model::{IgnoreRules, LocalModel, SymlinkPolicy, Unlisted};
+use model_transparency::sigstore::{Instance, SignerRule, SigstoreError, SigstoreTrust, TrustedRoot};
 use model_transparency::trust::{Anchors, CertificateTrust, Trust};
 use model_transparency::verify::{CompareError, CompareOptions, SignatureError, Verdict, check_signature, compare};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 /// When the certificate cases are verified: 2026-11-25.
 const NOW: UnixTime = UnixTime(1_795_564_800);
 
-/// The cases of the `key` and `certificate` methods and what each must give; `None` where it verifies.
+/// The cases and what each must give; `None` where it verifies.
 const CASES: &[(&str, Option<Expected>)] = &[
     ("positive/key-multi-file", None),
     ("positive/key-simple", None),
@@ -128,6 +129,25 @@ const CASES: &[(&str, Option<Expected>)] = &[
         "negative/sigstore-verify-as-key_fail",
         Some(refused!(Refusal::Signature(SignatureError::Method { expected: "key", found: "sigstore" }))),
     ),
+    ("historical/historical-v0.3.1-sigstore", None),
+    ("historical/historical-v1.0.0-sigstore", None),
+    ("historical/historical-v1.0.1-sigstore", None),
+    ("historical/historical-v1.1.0-sigstore", None),
+    (
+        "negative/sigstore-tampered-content_fail",
+        Some(refused!(Refusal::Compare(CompareError::Mismatch { difference, .. })
+            if difference.changed.len() == 1 && difference.missing.is_empty() && difference.extra.is_empty())),
+    ),
+    (
+        "negative/sigstore-wrong-identity_fail",
+        Some(refused!(Refusal::Signature(SignatureError::Sigstore(SigstoreError::Identity { found, .. }))
+            if found == &["stefanb@us.ibm.com"])),
+    ),
+    // Another signer is expected too, which comes first; `each_part_of_the_evidence_is_needed` has the provider alone.
+    (
+        "negative/sigstore-wrong-issuer_fail",
+        Some(refused!(Refusal::Signature(SignatureError::Sigstore(SigstoreError::Identity { .. })))),
+    ),
 ];
 
 /// Malformed payloads whose signature in the vector is that of another payload, and what is wrong with each.
@@ -151,18 +171,12 @@ const RESIGNED: &[(&str, Expected)] = &[
 ];
 
 #[test]
-fn every_key_and_certificate_case_gives_its_verdict() {
-    let Some(oms) = oms("every_key_and_certificate_case_gives_its_verdict") else { return };
+fn every_case_gives_its_verdict() {
+    let Some(oms) = oms("every_case_gives_its_verdict") else { return };
     let mut left: BTreeSet<&str> = CASES.iter().map(|(name, _)| *name).collect();
     for case in cases(&oms) {
-        let Some((_, expected)) = CASES.iter().find(|(name, _)| *name == case.name) else {
-            assert!(
-                case.method() == "sigstore" && !case.name.contains("malformed"),
-                "{} is not in the table: say what it must give",
-                case.name
-            );
-            continue;
-        };
+        let expected = CASES.iter().find(|(name, _)| *name == case.name);
+        let Some((_, expected)) = expected else { panic!("{} is not in the table: say what it must give", case.name) };
         left.remove(case.name.as_str());
         let outcome = case.verify(&oms);
         match expected {
@@ -231,6 +245,135 @@ fn a_v0_2_0_signature_verifies_with_the_key_that_made_it() {
     case.assert_signed_files(&verdict.statement);
 }
 
+/// A real bundle of the public-good instance with one thing changed at a time.
+#[test]
+fn each_part_of_the_evidence_is_needed() {
+    let Some(oms) = oms("each_part_of_the_evidence_is_needed") else { return };
+    let case = Case::load(oms.join("cases/historical/historical-v1.1.0-sigstore"));
+    let original: Value = serde_json::from_slice(&case.bundle()).expect("JSON");
+    let root = TrustedRoot::embedded(Instance::Production);
+    let (identity, issuer) =
+        (IdentityRule::Exact("stefanb@us.ibm.com".to_owned()), IdentityRule::pattern("https://.*"));
+    let issuer = issuer.expect("valid");
+    let check = |bundle: &Value, signer| {
+        let bundle = Bundle::parse(bundle.to_string().as_bytes()).expect("readable");
+        let verified = check_signature(&bundle, Trust::sigstore(SigstoreTrust { root: &root, signer }));
+        verified.map(|verified| verified.evidence().clone())
+    };
+    let named = SignerRule::Named { identity: &identity, issuer: &issuer };
+
+    let evidence = check(&original, named).expect("as it was signed");
+    let sigstore = evidence.sigstore.expect("a certificate");
+    assert_eq!(sigstore.identity, "stefanb@us.ibm.com");
+    assert_eq!(sigstore.certificate.issuer.as_deref(), Some("https://sigstore.verify.ibm.com/oauth2"));
+    assert_eq!(sigstore.times, [UnixTime(1_760_062_340)], "the timestamp and the log state the same second");
+    assert_eq!((evidence.log_entries.len(), evidence.timestamps.len()), (1, 1));
+    assert_eq!((evidence.unchecked_log_entries, evidence.unchecked_timestamps), (0, 0));
+
+    // Changes a byte in the middle of a Base64 text.
+    let flip = |value: &mut Value| {
+        let mut bytes = STANDARD.decode(value.as_str().expect("text")).expect("Base64");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        *value = STANDARD.encode(bytes).into();
+    };
+    type Change = fn(&mut Value, &dyn Fn(&mut Value));
+    type Expect = fn(&SignatureError) -> bool;
+    let changes: [(&str, Change, Expect); 11] = [
+        (
+            "payload",
+            |b, flip| flip(&mut b["dsseEnvelope"]["payload"]),
+            |e| matches!(e, SignatureError::DoesNotVerify { .. }),
+        ),
+        (
+            "signature",
+            |b, flip| flip(&mut b["dsseEnvelope"]["signatures"][0]["sig"]),
+            |e| matches!(e, SignatureError::DoesNotVerify { .. }),
+        ),
+        (
+            "proof",
+            |b, flip| flip(&mut b["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]["hashes"][0]),
+            |e| matches!(e, SignatureError::Sigstore(SigstoreError::InclusionProof { .. })),
+        ),
+        (
+            "checkpoint",
+            |b, _| {
+                let envelope =
+                    &mut b["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]["checkpoint"]["envelope"];
+                *envelope = envelope
+                    .as_str()
+                    .expect("text")
+                    .replacen("rekor.sigstore.dev - ", "rekor.sigstore.dev - 1", 1)
+                    .into();
+            },
+            |e| matches!(e, SignatureError::Sigstore(SigstoreError::Checkpoint { .. })),
+        ),
+        (
+            "promise",
+            |b, flip| {
+                flip(&mut b["verificationMaterial"]["tlogEntries"][0]["inclusionPromise"]["signedEntryTimestamp"])
+            },
+            |e| matches!(e, SignatureError::Sigstore(SigstoreError::InclusionPromise { .. })),
+        ),
+        (
+            "time of the log",
+            |b, _| b["verificationMaterial"]["tlogEntries"][0]["integratedTime"] = "1760062941".into(),
+            |e| matches!(e, SignatureError::Sigstore(SigstoreError::InclusionPromise { .. })),
+        ),
+        (
+            "timestamp",
+            |b, flip| {
+                flip(
+                    &mut b["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"],
+                );
+            },
+            |e| matches!(e, SignatureError::Sigstore(SigstoreError::Timestamp { .. })),
+        ),
+        (
+            "no entry",
+            |b, _| b["verificationMaterial"]["tlogEntries"] = json!([]),
+            |e| matches!(e, SignatureError::Sigstore(SigstoreError::NoLogEntry)),
+        ),
+        (
+            "another log",
+            |b, _| b["verificationMaterial"]["tlogEntries"][0]["logId"]["keyId"] = STANDARD.encode([7; 32]).into(),
+            |e| {
+                matches!(
+                    e,
+                    SignatureError::Sigstore(SigstoreError::InclusionPromise { .. } | SigstoreError::UnknownLog { .. })
+                )
+            },
+        ),
+        ("certificate", |b, flip| flip(&mut b["verificationMaterial"]["certificate"]["rawBytes"]), |_| true),
+        (
+            "no proof and no promise",
+            |b, _| {
+                let entry = b["verificationMaterial"]["tlogEntries"][0].as_object_mut().expect("an object");
+                entry.remove("inclusionProof");
+                entry.remove("inclusionPromise");
+            },
+            |e| matches!(e, SignatureError::Sigstore(SigstoreError::Malformed { .. })),
+        ),
+    ];
+    for (name, change, expected) in changes {
+        let mut bundle = original.clone();
+        change(&mut bundle, &flip);
+        assert_ne!(bundle, original, "{name}");
+        let error = check(&bundle, named).expect_err(name);
+        assert!(expected(&error), "{name}: {error:?}");
+    }
+
+    let other = IdentityRule::Exact("https://accounts.example.com".to_owned());
+    let error =
+        check(&original, SignerRule::Named { identity: &identity, issuer: &other }).expect_err("another provider");
+    assert!(matches!(error, SignatureError::Sigstore(SigstoreError::Issuer { .. })), "{error}");
+    let staging = TrustedRoot::embedded(Instance::Staging);
+    let bundle = Bundle::parse(&case.bundle()).expect("readable");
+    let trust = SigstoreTrust { root: &staging, signer: SignerRule::Anybody };
+    let error = check_signature(&bundle, Trust::sigstore(trust)).expect_err("another instance");
+    assert!(matches!(error, SignatureError::Sigstore(SigstoreError::OtherInstance { .. })), "{error}");
+}
+
 #[test]
 fn hints_and_raw_bytes_lead_to_the_same_key() {
     let Some(oms) = oms("hints_and_raw_bytes_lead_to_the_same_key") else { return };
@@ -272,11 +415,12 @@ fn the_invalid_examples_of_the_specification_are_refused() {
     for (name, expected) in expected {
         expected.assert(name, example(&oms, "invalid", name).map_err(Refusal::Bundle));
     }
-    // `missing-tlog-entries` breaks a rule of the sigstore method alone, which its verification has to enforce; until
-    // then no trust there is accepts it.
+    // It breaks a rule of the sigstore method alone.
     let bundle = example(&oms, "invalid", "missing-tlog-entries").expect("readable");
-    let refusal = check_signature(&bundle, Trust::key(KEY.public_key())).expect_err("not of the key method");
-    assert_eq!(refusal, SignatureError::Method { expected: "key", found: "sigstore" });
+    let root = TrustedRoot::embedded(Instance::Production);
+    let trust = SigstoreTrust { root: &root, signer: SignerRule::Anybody };
+    let refusal = check_signature(&bundle, Trust::sigstore(trust)).expect_err("there is no log entry");
+    assert_eq!(refusal, SignatureError::Sigstore(SigstoreError::NoLogEntry));
     assert_only_known(
         &oms,
         "invalid",
@@ -350,6 +494,13 @@ impl Case {
             let trust =
                 CertificateTrust { anchors: Anchors::Given(&anchors), identity: None, revocation_lists: &[], now: NOW };
             return self.verify_copy(&source, &self.bundle(), Trust::certificates(trust));
+        }
+        if self.method() == "sigstore" {
+            let rule = |name: &str| IdentityRule::Exact(self.config["verify"][name].as_str().expect("text").to_owned());
+            let (identity, issuer) = (rule("identity"), rule("identity_provider"));
+            let root = TrustedRoot::embedded(Instance::Production);
+            let signer = SignerRule::Named { identity: &identity, issuer: &issuer };
+            return self.verify_copy(&source, &self.bundle(), Trust::sigstore(SigstoreTrust { root: &root, signer }));
         }
         let path = self.config["verify"]["public_key"].as_str().expect("the key method has a key");
         let key = if self.name == "negative/sigstore-verify-as-key_fail" {

@@ -1,9 +1,13 @@
 //! The command line.
 
+mod default_method;
 mod global;
 mod hyphens;
+mod identity;
+mod instance;
 mod model;
 mod password;
+mod services;
 mod timestamps;
 #[cfg(feature = "pkcs11")]
 mod token;
@@ -14,10 +18,14 @@ use crate::commands::{completions, digest, inspect, keygen, quickstart, sign, ve
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
+pub(crate) use default_method::with_default_method;
 pub(crate) use global::{Format, Global, LogLevel};
 pub(crate) use hyphens::{asks_for_json, with_hyphens};
+pub(crate) use identity::{IdentityArgs, Secret};
+pub(crate) use instance::InstanceArgs;
 pub(crate) use model::{HashArg, HashingArgs, ModelArgs};
 pub(crate) use password::PasswordArgs;
+pub(crate) use services::{LogArgs, RekorVersionArg, ServiceArgs};
 pub(crate) use timestamps::{StampArgs, TimestampArgs};
 #[cfg(feature = "pkcs11")]
 pub(crate) use token::TokenArgs;

@@ -28,10 +28,6 @@ pub(crate) struct TimestampArgs {
     #[arg(long, help_heading = HEADING, value_name = "FILE")]
     pub(crate) tsa_certificate_chain: Vec<PathBuf>,
 
-    /// A Sigstore trusted root (JSON), whose timestamp authorities are trusted
-    #[arg(long, help_heading = HEADING, value_name = "FILE")]
-    pub(crate) trusted_root: Option<PathBuf>,
-
     /// Refuse a signature without a timestamp
     #[arg(long, help_heading = HEADING)]
     pub(crate) require_timestamp: bool,

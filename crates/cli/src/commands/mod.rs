@@ -12,12 +12,15 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// What to add to clap's account of a wrong command line.
 pub(crate) fn usage_hint(error: &clap::Error) -> Option<String> {
-    if error.kind() != ErrorKind::InvalidSubcommand {
+    if error.kind() != ErrorKind::UnknownArgument {
         return None;
     }
-    // `sign MODEL` means keyless signing in other tools; here the method has to be said.
+    // Where no method is named `sigstore` is meant, and the option or the word may be another's.
     let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
     let usage = usage.to_string();
-    let verb = usage.split_whitespace().find(|word| matches!(*word, "sign" | "verify"))?;
-    Some(format!("name the method: `model-signing {verb} key MODEL_PATH …`"))
+    let words: Vec<&str> = usage.split_whitespace().collect();
+    let verb = words.windows(2).find(|pair| pair[1] == "sigstore").map(|pair| pair[0])?;
+    Some(format!(
+        "this is `{verb} sigstore`; for a key of your own name the method: `model-signing {verb} key MODEL_PATH …`"
+    ))
 }

@@ -5,9 +5,11 @@ use std::path::Path;
 use model_transparency::certificate::Certificate;
 use model_transparency::envelope::{Bundle, InvalidStatement, Material, Statement};
 use model_transparency::model::SymlinkPolicy;
+use model_transparency::sigstore::SignerCertificate;
 use serde_json::{Value, json};
 
 use super::certificate::{add_certificate, certificate_json, stated};
+use super::sigstore::{add_claims, add_log_entries, log_entries_json, signer_certificate_json};
 use super::verify::{hashing, parameters_json};
 use super::{Answer, CAUTION, Fields, count, size};
 
@@ -17,9 +19,7 @@ pub(crate) fn inspect_answer(path: &Path, bundle: &Bundle, statement: &Result<St
     fields.add("bundle", path.display().to_string());
     fields.add("method", bundle.material().method());
     let signer = add_signer(&mut fields, bundle.material());
-    if bundle.log_entries() > 0 {
-        fields.add("log records", bundle.log_entries().to_string());
-    }
+    add_log_entries(&mut fields, bundle.log_entries());
     let mut timestamps = Vec::new();
     for bytes in bundle.timestamps() {
         let (text, json) = stated(bytes);
@@ -31,7 +31,7 @@ pub(crate) fn inspect_answer(path: &Path, bundle: &Bundle, statement: &Result<St
         "bundle": path.display().to_string(),
         "method": bundle.material().method(),
         "signer": signer,
-        "log_entries": bundle.log_entries(),
+        "log_entries": log_entries_json(bundle.log_entries()),
         "timestamps": timestamps,
     });
     match statement {
@@ -52,7 +52,14 @@ fn add_signer(fields: &mut Fields, material: &Material) -> Value {
             return json!({ "key_hint": hint });
         }
         Material::CertificateChain(chain) => chain.as_slice(),
-        Material::Certificate(certificate) => std::slice::from_ref(certificate),
+        Material::Certificate(der) => {
+            if let Ok(certificate) = SignerCertificate::from_der(der) {
+                add_certificate(fields, "signer", &certificate.certificate);
+                add_claims(fields, &certificate);
+                return signer_certificate_json(&certificate);
+            }
+            std::slice::from_ref(der)
+        }
     };
     let mut certificates = Vec::new();
     for (index, der) in chain.iter().enumerate() {

@@ -6,11 +6,12 @@ mod document;
 mod failure;
 mod inspect;
 mod progress;
+mod sigstore;
 mod text;
 mod verify;
 
-use std::cell::RefCell;
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 
@@ -40,21 +41,23 @@ pub(crate) struct Answer {
 }
 
 /// Standard output and standard error, as the user wants them.
-#[derive(Debug)]
+///
+/// A clone has the same warnings.
+#[derive(Clone, Debug)]
 pub(crate) struct Console {
     format: Format,
     level: LogLevel,
-    warnings: RefCell<Vec<String>>,
+    warnings: Arc<Mutex<Vec<String>>>,
 }
 
 impl Console {
     pub(crate) fn new(format: Format, level: LogLevel) -> Self {
-        Self { format, level, warnings: RefCell::default() }
+        Self { format, level, warnings: Arc::default() }
     }
 
     /// Says that something may not be what the user thinks.
     pub(crate) fn warn(&self, message: &str) {
-        self.warnings.borrow_mut().push(message.to_owned());
+        self.warnings().push(message.to_owned());
         self.status(LogLevel::Warning, CAUTION, "warning", message);
     }
 
@@ -66,6 +69,16 @@ impl Console {
     /// Says what somebody looking for a fault wants to know.
     pub(crate) fn debug(&self, message: &str) {
         self.status(LogLevel::Debug, STRONG, "debug", message);
+    }
+
+    /// Tells a person what to do, whatever the format: `text` is escaped already.
+    #[expect(clippy::unused_self, reason = "who has no console has nobody to ask")]
+    pub(crate) fn ask(&self, text: &str) {
+        print_error_text(text);
+    }
+
+    fn warnings(&self) -> MutexGuard<'_, Vec<String>> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn status(&self, level: LogLevel, style: Style, label: &str, message: &str) {
@@ -83,7 +96,7 @@ impl Console {
                 print_error_text(&failure::human(failure));
                 Ok(())
             }
-            (Format::Json, _) => print(&document::render(command, exit, &outcome, &self.warnings.borrow())),
+            (Format::Json, _) => print(&document::render(command, exit, &outcome, &self.warnings())),
         };
         match printed {
             // Whoever read the output has seen enough of it.

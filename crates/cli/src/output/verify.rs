@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use model_transparency::certificate::UnixTime;
-use model_transparency::envelope::Statement;
+use model_transparency::envelope::{LogEntryRecord, Statement};
 use model_transparency::key::SignatureScheme;
 use model_transparency::manifest::{Parameters, Serialization};
 use model_transparency::model::{Finding, SymlinkPolicy};
@@ -11,6 +11,7 @@ use model_transparency::verify::{Evidence, Verdict};
 use serde_json::{Value, json};
 
 use super::certificate::{add_path, certificate_json, path_json, timestamps_json, voucher};
+use super::sigstore::{add_claims, add_log_entries, add_signer, log_entries_json, new_log_entries_json, signer_json};
 use super::{Answer, Fields, GOOD, count, size};
 
 /// The answer of `verify`.
@@ -23,13 +24,17 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
     let mut fields = Fields::default();
     fields.add("model", model.display().to_string());
     fields.add("signature", format!("{}, {}", signature.display(), statement.format()));
-    fields.add(
-        "signed by",
-        format!("{} key {} ({})", evidence.key_algorithm, evidence.key_hint, scheme(evidence.scheme)),
-    );
+    match &evidence.sigstore {
+        Some(sigstore) => add_signer(&mut fields, sigstore),
+        None => fields.add(
+            "signed by",
+            format!("{} key {} ({})", evidence.key_algorithm, evidence.key_hint, scheme(evidence.scheme)),
+        ),
+    }
     if let Some(certificate) = &evidence.certificate {
         add_path(&mut fields, evidence, certificate);
     }
+    add_log_entries(&mut fields, &evidence.log_entries);
     for timestamp in &evidence.timestamps {
         fields.add("timestamp", format!("{}, by {}", timestamp.time, voucher(timestamp)));
     }
@@ -63,6 +68,7 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
             "key_hint": evidence.key_hint,
             "scheme": scheme(evidence.scheme),
         },
+        "log_entries": log_entries_json(&evidence.log_entries),
         "timestamps": timestamps_json(&evidence.timestamps),
         "format": statement.format().to_string(),
         "signed_as": statement.model_name(),
@@ -80,6 +86,9 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
     if let Some(certificate) = &evidence.certificate {
         json["signer"]["certificate"] = path_json(evidence, certificate);
     }
+    if let Some(sigstore) = &evidence.sigstore {
+        json["signer"]["sigstore"] = signer_json(sigstore);
+    }
     Answer { human: format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text()), json }
 }
 
@@ -89,22 +98,33 @@ pub(crate) struct Signed<'a> {
     pub(crate) evidence: &'a Evidence,
     /// The times that the timestamps in the signature state.
     pub(crate) timestamps: &'a [UnixTime],
+    /// The entries in transparency logs, each with where its log is.
+    pub(crate) log_entries: &'a [(&'a str, LogEntryRecord)],
     pub(crate) length_bytes: u64,
 }
 
 /// The answer of `sign`.
 pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -> Answer {
-    let Signed { statement, evidence, timestamps, length_bytes } = *signed;
+    let Signed { statement, evidence, timestamps, log_entries, length_bytes } = *signed;
     let manifest = statement.manifest();
     let parameters = manifest.parameters();
     let mut fields = Fields::default();
     fields.add("model", model.display().to_string());
     fields.add("signature", signature.display().to_string());
-    fields.add("signed by", format!("{} key {}", evidence.key_algorithm, evidence.key_hint));
+    match &evidence.sigstore {
+        Some(evidence) => {
+            fields.add("signed by", &evidence.identity);
+            add_claims(&mut fields, &evidence.certificate);
+        }
+        None => fields.add("signed by", format!("{} key {}", evidence.key_algorithm, evidence.key_hint)),
+    }
     let leaf = evidence.certificate.as_ref().map(|certificate| certificate.path.leaf());
     if let Some(leaf) = leaf {
         fields.add("certificate", leaf.subject());
         fields.add("", format!("valid until {}; sha256 {}", leaf.not_after(), leaf.fingerprint()));
+    }
+    for (log, entry) in log_entries {
+        fields.add("log entry", format!("{} in {log}", entry.log_index()));
     }
     for time in timestamps {
         fields.add("timestamp", time.to_string());
@@ -120,6 +140,7 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
         "signature": signature.display().to_string(),
         "method": method(evidence),
         "signer": { "key_algorithm": evidence.key_algorithm.to_string(), "key_hint": evidence.key_hint },
+        "log_entries": new_log_entries_json(log_entries),
         "timestamps": timestamps.iter().map(UnixTime::to_string).collect::<Vec<_>>(),
         "signed_as": statement.model_name(),
         "files": manifest.file_count(),
@@ -131,12 +152,19 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
     if let Some(leaf) = leaf {
         json["signer"]["certificate"] = certificate_json(leaf);
     }
+    if let Some(evidence) = &evidence.sigstore {
+        json["signer"]["sigstore"] = signer_json(evidence);
+    }
     Answer { human: format!("{GOOD}Signing succeeded{GOOD:#}\n{}", fields.into_text()), json }
 }
 
 /// The signing method, as the bundle has it.
 fn method(evidence: &Evidence) -> &'static str {
-    if evidence.certificate.is_some() { "certificate" } else { "key" }
+    match evidence {
+        Evidence { sigstore: Some(_), .. } => "sigstore",
+        Evidence { certificate: Some(_), .. } => "certificate",
+        Evidence { .. } => "key",
+    }
 }
 
 /// `sha256`, or `sha256 in shards of 1.00 GB`.
@@ -201,6 +229,9 @@ fn not_checked(verdict: &Verdict) -> Vec<String> {
     let mut items = Vec::new();
     let dated = !evidence.timestamps.is_empty();
     match &evidence.certificate {
+        None if evidence.sigstore.is_some() => {
+            items.push("that the log shows others the same, and who else signs as this identity (monitor)".to_owned());
+        }
         None if dated => items.push("who holds the key".to_owned()),
         None => items.push("who holds the key, and when the model was signed".to_owned()),
         Some(certificate) => {

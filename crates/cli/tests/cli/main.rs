@@ -8,6 +8,7 @@ mod keys;
 mod output;
 #[cfg(all(unix, feature = "pkcs11"))]
 mod pkcs11;
+mod sigstore_signing;
 mod support;
 mod targets;
 mod timestamps;

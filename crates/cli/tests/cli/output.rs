@@ -16,7 +16,10 @@ fn help_stays_as_it_was_read() {
         ("help_keygen", "keygen --help"),
         ("help_quickstart", "quickstart --help"),
         ("no_arguments", ""),
-        ("sign_without_method", "sign model"),
+        ("help_sign", "sign --help"),
+        ("help_sign_sigstore", "sign sigstore --help"),
+        ("sign_without_method", "sign model --private-key key.pem"),
+        ("sign_with_no_method", "sign kye model"),
         ("unknown_flag", "verify key model --public-kee x"),
     ] {
         let run = sandbox.run(words);
@@ -31,7 +34,9 @@ fn wrong_usage_is_exit_code_2() {
         "",
         "sign",
         "verify",
-        "sign model",
+        "sign kye model",
+        "sign model --private-key key.pem",
+        "sign model --rekor-version 3",
         "verify key model",
         "sign key --private-key key.pem",
         "digest model --hash md5",

@@ -48,10 +48,16 @@ impl IdentityRule {
             Self::Pattern(pattern) if !pattern.as_str().contains('=') => certificate.alternative_names(),
             Self::Exact(_) | Self::Pattern(_) => certificate.names(),
         };
-        names.into_iter().find(|name| match self {
+        names.into_iter().find(|name| self.fits(name))
+    }
+
+    /// Whether `name` is what is asked for.
+    #[must_use]
+    pub fn fits(&self, name: &str) -> bool {
+        match self {
             Self::Exact(text) => name == text,
             Self::Pattern(pattern) => pattern.is_match(name),
-        })
+        }
     }
 }
 

@@ -17,10 +17,10 @@ use std::fmt;
 
 use model_hash::HashAlgorithm;
 use pem::Pem;
-use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::asn1::{ObjectIdentifier, Utf8StringRef};
 use x509_cert::der::{Decode, DecodeOwned, Encode, ErrorKind};
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{SubjectAltName, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::AlgorithmIdentifierOwned;
@@ -197,6 +197,32 @@ impl Certificate {
         names.0.iter().filter_map(text_of).collect()
     }
 
+    /// The alternative names that say who somebody is, not which host: e-mail addresses, URIs, and the user names that
+    /// Fulcio has a kind of its own for.
+    pub(crate) fn signer_names(&self) -> Vec<String> {
+        let Ok(Some(names)) = self.extension::<SubjectAltName>(SUBJECT_ALT_NAME) else { return Vec::new() };
+        let name = |name: &GeneralName| match name {
+            GeneralName::Rfc822Name(_) | GeneralName::UniformResourceIdentifier(_) => text_of(name),
+            GeneralName::OtherName(other) if other.type_id == FULCIO_USER_NAME => {
+                other.value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned())
+            }
+            _ => None,
+        };
+        names.0.iter().filter_map(name).collect()
+    }
+
+    /// Whether this names itself the issuer of `certificate`, and so do the identifiers of the keys if both have them.
+    pub(crate) fn may_have_issued(&self, certificate: &Self) -> bool {
+        let named: Result<Option<AuthorityKeyIdentifier>, _> = certificate.extension(AUTHORITY_KEY_IDENTIFIER);
+        let named = named.ok().flatten().and_then(|named| named.key_identifier);
+        let own: Result<Option<SubjectKeyIdentifier>, _> = self.extension(SUBJECT_KEY_IDENTIFIER);
+        let same_key = match (named, own.ok().flatten()) {
+            (Some(named), Some(own)) => named.as_bytes() == own.0.as_bytes(),
+            _ => true,
+        };
+        same_key && self.subject == certificate.issuer
+    }
+
     /// Every name of the subject: the alternative names, then the subject's own (RFC 4514) if it has one.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -258,6 +284,9 @@ fn is_der(bytes: &[u8]) -> bool {
     matches!(bytes, [0x30, 0x81..=0x84, ..])
 }
 
+/// A user name in an alternative name (Fulcio's `oid-info.md`).
+const FULCIO_USER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
+const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 /// What is wrong with bytes that are not parsed at all.
 pub(crate) const NOT_NESTED: &str = "it is not well nested DER, or a set in it is too large";

@@ -10,7 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::json::{self, Count, InvalidJson, Object};
+use super::json::{self, InvalidJson, Object};
+use super::log_entry::LogEntryRecord;
 use super::pae::PAYLOAD_TYPE;
 use super::statement::{InvalidStatement, Statement};
 
@@ -19,6 +20,8 @@ pub const MAX_BUNDLE_BYTES: u64 = 256 << 20;
 
 /// The most certificates in a bundle.
 const MAX_CERTIFICATES: usize = 32;
+/// The most transparency log entries in a bundle.
+const MAX_LOG_ENTRIES: usize = 16;
 /// The most timestamps in a bundle.
 const MAX_TIMESTAMPS: usize = 16;
 
@@ -33,7 +36,7 @@ pub struct Bundle {
     /// Shared with what is verified of it, not copied.
     payload: Arc<Vec<u8>>,
     signature: Vec<u8>,
-    log_entries: usize,
+    log_entries: Vec<LogEntryRecord>,
     timestamps: Vec<Vec<u8>>,
 }
 
@@ -66,8 +69,14 @@ impl Material {
 impl Bundle {
     /// Puts a bundle together.
     #[must_use]
-    pub(crate) fn new(payload: Vec<u8>, signature: Vec<u8>, material: Material, timestamps: Vec<Vec<u8>>) -> Self {
-        Self { material, payload: Arc::new(payload), signature, log_entries: 0, timestamps }
+    pub(crate) fn new(
+        payload: Vec<u8>,
+        signature: Vec<u8>,
+        material: Material,
+        log_entries: Vec<LogEntryRecord>,
+        timestamps: Vec<Vec<u8>>,
+    ) -> Self {
+        Self { material, payload: Arc::new(payload), signature, log_entries, timestamps }
     }
 
     /// Reads the file at `path`, at most [`MAX_BUNDLE_BYTES`] of it, and parses it.
@@ -118,10 +127,14 @@ impl Bundle {
         let [Object(signature)] = envelope.signatures.as_slice() else {
             return Err(InvalidBundle::SignatureCount { found: envelope.signatures.len() });
         };
+        let log_entries = verification.tlog_entries.unwrap_or_default();
+        if log_entries.len() > MAX_LOG_ENTRIES {
+            return Err(InvalidBundle::TooManyLogEntries { found: log_entries.len() });
+        }
         Ok(Self {
             payload: Arc::new(base64_member("dsseEnvelope.payload", &envelope.payload)?),
             signature: base64_member("dsseEnvelope.signatures[0].sig", &signature.sig)?,
-            log_entries: verification.tlog_entries.unwrap_or_default().0,
+            log_entries: log_entries.into_iter().map(|Object(entry)| entry).collect(),
             timestamps: verification.timestamps.unwrap_or_default().0.check()?,
             material: verification.content.check()?,
         })
@@ -132,7 +145,7 @@ impl Bundle {
     pub fn to_json(&self) -> Vec<u8> {
         let wire = BundleOut {
             media_type: MEDIA_TYPE,
-            verification_material: MaterialOut::of(&self.material, &self.timestamps),
+            verification_material: MaterialOut::of(self),
             dsse_envelope: EnvelopeOut {
                 payload: STANDARD.encode(self.payload.as_slice()),
                 payload_type: PAYLOAD_TYPE,
@@ -148,10 +161,10 @@ impl Bundle {
         &self.material
     }
 
-    /// The number of transparency log entries it carries.
+    /// The transparency log entries it carries, **unverified**.
     #[must_use]
-    pub fn log_entries(&self) -> usize {
-        self.log_entries
+    pub fn log_entries(&self) -> &[LogEntryRecord] {
+        &self.log_entries
     }
 
     /// The RFC 3161 timestamps it carries, **unverified**.
@@ -200,7 +213,7 @@ struct MaterialIn {
     #[serde(flatten)]
     content: ContentIn,
     #[serde(rename = "tlogEntries")]
-    tlog_entries: Option<Count>,
+    tlog_entries: Option<Vec<Object<LogEntryRecord>>>,
     #[serde(rename = "timestampVerificationData")]
     timestamps: Option<Object<TimestampsIn>>,
 }
@@ -324,7 +337,7 @@ struct MaterialOut<'a> {
     certificate: Option<CertificateOut>,
     /// Always written: the Python tool needs the member.
     #[serde(rename = "tlogEntries")]
-    tlog_entries: [(); 0],
+    tlog_entries: &'a [LogEntryRecord],
     #[serde(rename = "timestampVerificationData", skip_serializing_if = "Option::is_none")]
     timestamps: Option<TimestampsOut>,
 }
@@ -364,11 +377,18 @@ impl CertificateOut {
 }
 
 impl<'a> MaterialOut<'a> {
-    fn of(material: &'a Material, timestamps: &[Vec<u8>]) -> Self {
+    fn of(bundle: &'a Bundle) -> Self {
+        let Bundle { material, log_entries, timestamps, .. } = bundle;
         let out = |bytes: &Vec<u8>| TimestampOut { signed_timestamp: STANDARD.encode(bytes) };
         let timestamps = (!timestamps.is_empty())
             .then(|| TimestampsOut { rfc3161_timestamps: timestamps.iter().map(out).collect() });
-        let empty = Self { public_key: None, certificate_chain: None, certificate: None, tlog_entries: [], timestamps };
+        let empty = Self {
+            public_key: None,
+            certificate_chain: None,
+            certificate: None,
+            tlog_entries: log_entries,
+            timestamps,
+        };
         match material {
             Material::PublicKey { hint } => {
                 Self { public_key: Some(PublicKeyOut { hint: hint.as_deref().unwrap_or_default() }), ..empty }
@@ -476,6 +496,12 @@ pub enum InvalidBundle {
     )]
     TooManyCertificates {
         /// The number of certificates.
+        found: usize,
+    },
+    /// There are more log entries than are looked at.
+    #[error("`verificationMaterial.tlogEntries`: expected at most {MAX_LOG_ENTRIES}, found {found}")]
+    TooManyLogEntries {
+        /// The number of log entries.
         found: usize,
     },
     /// There are more timestamps than are looked at.

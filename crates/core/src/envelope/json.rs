@@ -5,14 +5,14 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_ignored::Path;
 
 /// Checks that `bytes` is one JSON document in which no object has a member twice.
 ///
 /// `serde_json` keeps the last of two equal members where a parser elsewhere keeps the first: another reader could be
 /// shown other content than the one that was verified.
-pub(super) fn require_unique_members(bytes: &[u8]) -> Result<(), InvalidJson> {
+pub(crate) fn require_unique_members(bytes: &[u8]) -> Result<(), InvalidJson> {
     serde_json::from_slice::<UniqueMembers>(bytes)?;
     Ok(())
 }
@@ -148,16 +148,6 @@ impl<'de> Visitor<'de> for UniqueVisitor {
 
     fn visit_unit<E>(self) -> Result<UniqueMembers, E> {
         Ok(UniqueMembers)
-    }
-}
-
-/// The number of elements of a JSON array whose elements are of no interest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count(pub(super) usize);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<IgnoredAny>::deserialize(deserializer).map(|elements| Self(elements.len()))
     }
 }
 

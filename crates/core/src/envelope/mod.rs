@@ -4,11 +4,13 @@
 
 mod bundle;
 mod json;
+mod log_entry;
 mod pae;
 mod statement;
 
 pub use bundle::{Bundle, InvalidBundle, MAX_BUNDLE_BYTES, Material, ReadBundleError};
 pub use json::InvalidJson;
-pub(crate) use json::{Object, parse_object};
+pub(crate) use json::{Object, parse_object, require_unique_members};
+pub use log_entry::LogEntryRecord;
 pub(crate) use pae::{PAYLOAD_TYPE, pae};
 pub use statement::{FormatVersion, InvalidStatement, Statement};

@@ -109,6 +109,12 @@ impl PublicKey {
         pem::encode_config(&Pem::new("PUBLIC KEY", self.spki.clone()), config)
     }
 
+    /// The key as SubjectPublicKeyInfo, DER.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
     /// What `publicKey.hint` says for this key: the hex SHA-256 of [`Self::to_pem`].
     #[must_use]
     pub fn hint(&self) -> String {

@@ -51,7 +51,8 @@ impl Signer for CertificateSigner<'_> {
     fn sign(&self, message: &[u8], _payload: &[u8]) -> Result<Signed, SignError> {
         let signature = self.key.sign(message)?;
         let chain = self.chain.iter().map(|certificate| certificate.der().to_vec()).collect();
-        Ok(Signed { signature, material: Material::CertificateChain(chain) })
+        let key = self.key.public_key().clone();
+        Ok(Signed { signature, key, material: Material::CertificateChain(chain) })
     }
 
     fn trust(&self) -> Trust<'_> {

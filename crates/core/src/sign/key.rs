@@ -21,7 +21,9 @@ impl<'a> KeySigner<'a> {
 impl Signer for KeySigner<'_> {
     fn sign(&self, message: &[u8], _payload: &[u8]) -> Result<Signed, SignError> {
         let signature = self.key.sign(message)?;
-        Ok(Signed { signature, material: Material::PublicKey { hint: Some(self.key.public_key().hint()) } })
+        let key = self.key.public_key().clone();
+        let material = Material::PublicKey { hint: Some(key.hint()) };
+        Ok(Signed { signature, key, material })
     }
 
     fn trust(&self) -> Trust<'_> {

@@ -2,16 +2,19 @@
 
 mod certificate;
 mod key;
+mod witness;
 
 use crate::envelope::{Bundle, MAX_BUNDLE_BYTES, Material, Statement, pae};
-use crate::key::SigningFailed;
+use crate::key::{PublicKey, SigningFailed};
 use crate::manifest::Manifest;
-use crate::timestamp::{Timestamp, TimestampError};
-use crate::trust::{TimestampAuthority, Trust};
+use crate::timestamp::TimestampError;
+use crate::trust::Trust;
 use crate::verify::{self, Evidence, SignatureError};
 
 pub use certificate::{CertificateSigner, UnsuitableCertificate};
 pub use key::KeySigner;
+use witness::Testimony;
+pub use witness::{Log, LogSubmission, LogVerifier, Role, ServiceError, Timestamper, Witnesses};
 
 /// Something that can sign an envelope. Each method is one implementation.
 pub trait Signer {
@@ -30,20 +33,10 @@ pub trait Signer {
 pub struct Signed {
     /// The signature over the message.
     pub signature: Vec<u8>,
+    /// The key that verifies it.
+    pub key: PublicKey,
     /// What a verifier finds in the bundle to check it with.
     pub material: Material,
-}
-
-/// Somebody else who says when a signature was there.
-pub trait Timestamper {
-    /// A timestamp over `signature`, as [`Timestamp`] reads it.
-    ///
-    /// # Errors
-    /// [`StampError`]: what kept the authority from answering.
-    fn stamp(&self, signature: &[u8]) -> Result<Vec<u8>, StampError>;
-
-    /// The authorities that have to vouch for the new timestamp; with none, it has to be consistent in itself.
-    fn authorities(&self) -> &[TimestampAuthority];
 }
 
 /// A new signature that holds.
@@ -60,21 +53,22 @@ pub struct NewSignature {
 /// Signs a manifest: statement, envelope and bundle (OMS §6.6 to §6.8). The bundle is verified before it is returned.
 ///
 /// # Errors
-/// [`SignError`]: what kept the signer from signing, or why its signature or timestamp does not hold.
+/// [`SignError`]: what kept the signer or a witness from its part, or why the signature or a timestamp does not hold.
 pub fn sign_model(
     model_name: &str,
     manifest: Manifest,
     signer: &dyn Signer,
-    timestamper: Option<&dyn Timestamper>,
+    witnesses: Witnesses<'_>,
 ) -> Result<NewSignature, SignError> {
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
-    let Signed { signature, material } = signer.sign(&pae(&payload), &payload)?;
-    let timestamps = match timestamper {
-        Some(timestamper) => vec![stamp(timestamper, &signature)?],
-        None => Vec::new(),
-    };
-    let json = Bundle::new(payload, signature, material, timestamps).to_json();
+    let message = pae(&payload);
+    let Signed { signature, key, material } = signer.sign(&message, &payload)?;
+    let submission =
+        LogSubmission { payload: &payload, message: &message, signature: &signature, material: &material, key: &key };
+    let Testimony { timestamps, log_entries } = witnesses.testify(&submission)?;
+    drop(message);
+    let json = Bundle::new(payload, signature, material, log_entries, timestamps).to_json();
     if json.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(SignError::TooLarge { found: json.len() as u64 });
     }
@@ -89,36 +83,18 @@ pub fn sign_model(
     Ok(NewSignature { bundle, statement, evidence })
 }
 
-/// A timestamp over `signature` that holds.
-fn stamp(timestamper: &dyn Timestamper, signature: &[u8]) -> Result<Vec<u8>, SignError> {
-    let bytes = timestamper.stamp(signature)?;
-    let timestamp = Timestamp::parse(&bytes)?;
-    match timestamper.authorities() {
-        [] => timestamp.check_consistent(signature)?,
-        authorities => drop(timestamp.verify(signature, authorities)?),
-    }
-    Ok(bytes)
-}
-
-/// Why an authority did not answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the timestamp authority `{authority}` {reason}")]
-pub struct StampError {
-    /// Where it is.
-    pub authority: String,
-    /// What happened: `can't be reached: …`, `answered …`.
-    pub reason: String,
-}
-
 /// Why there is no signature.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// The key did not sign.
     #[error(transparent)]
     Key(#[from] SigningFailed),
-    /// The timestamp authority did not answer.
+    /// Nobody says who signs.
+    #[error("there is no identity to sign with: {0}")]
+    Identity(String),
+    /// A service did not do its part.
     #[error(transparent)]
-    Stamp(#[from] StampError),
+    Service(#[from] ServiceError),
     /// The new timestamp does not hold.
     #[error("the new timestamp: {0}")]
     Timestamp(#[from] TimestampError),

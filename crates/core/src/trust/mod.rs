@@ -5,6 +5,7 @@ mod timestamps;
 
 use crate::certificate::{Certificate, IdentityRule, RevocationList, UnixTime};
 use crate::key::PublicKey;
+use crate::sigstore::SigstoreTrust;
 
 pub use public_authorities::public_authorities;
 pub use timestamps::{InvalidTrustedRoot, MAX_TRUSTED_ROOT_BYTES, TimestampAuthority};
@@ -25,6 +26,8 @@ pub enum SignerTrust<'a> {
     Key(&'a PublicKey),
     /// Whoever certain authorities certify.
     Certificates(CertificateTrust<'a>),
+    /// Whoever an identity provider vouches for, to a Sigstore instance.
+    Sigstore(SigstoreTrust<'a>),
 }
 
 /// Whom to believe about certificates, and when.
@@ -81,6 +84,12 @@ impl<'a> Trust<'a> {
         Self { signer: SignerTrust::Certificates(trust), timestamps: TimestampTrust::default() }
     }
 
+    /// Trust in a Sigstore instance, and in the timestamps of its trusted root.
+    #[must_use]
+    pub fn sigstore(trust: SigstoreTrust<'a>) -> Self {
+        Self { signer: SignerTrust::Sigstore(trust), timestamps: TimestampTrust::default() }
+    }
+
     /// The same with these timestamps.
     #[must_use]
     pub fn with_timestamps(self, timestamps: TimestampTrust<'a>) -> Self {
@@ -93,6 +102,7 @@ impl<'a> Trust<'a> {
         match self.signer {
             SignerTrust::Key(_) => "key",
             SignerTrust::Certificates(_) => "certificate",
+            SignerTrust::Sigstore(_) => "sigstore",
         }
     }
 }

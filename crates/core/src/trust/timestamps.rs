@@ -121,6 +121,12 @@ pub enum InvalidTrustedRoot {
         /// What was found; empty if there is none.
         found: String,
     },
+    /// Something in it can't be used.
+    #[error("{reason}")]
+    Unusable {
+        /// What is wrong.
+        reason: String,
+    },
     /// An authority can't be used.
     #[error("`timestampAuthorities[{index}]`: expected {what}, found {found}")]
     Authority {

@@ -7,8 +7,9 @@ use super::Verified;
 use super::certificate::{CertificateEvidence, check_certificates};
 use crate::certificate::{PathError, Revocation, RevocationError};
 use crate::compat;
-use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
+use crate::envelope::{Bundle, FormatVersion, InvalidStatement, LogEntryRecord, Material, Statement, pae};
 use crate::key::{KeyAlgorithm, PublicKey, SignatureScheme};
+use crate::sigstore::{self, SignerCertificate, SigstoreError, SigstoreEvidence, SigstoreTrust};
 use crate::timestamp::{Timestamp, TimestampError, VerifiedTimestamp};
 use crate::trust::{SignerTrust, TimestampTrust, Trust};
 
@@ -52,8 +53,12 @@ pub struct Evidence {
     pub misleading_hint: Option<String>,
     /// The certificates that lead to the key, for the `certificate` method.
     pub certificate: Option<CertificateEvidence>,
+    /// The signer for whom an identity provider vouched, for the `sigstore` method.
+    pub sigstore: Option<SigstoreEvidence>,
     /// The timestamps that hold, the earliest first. The certificates were valid at the first.
     pub timestamps: Vec<VerifiedTimestamp>,
+    /// The transparency log entries that hold.
+    pub log_entries: Vec<LogEntryRecord>,
     /// Transparency log entries in the bundle, which were not checked.
     pub unchecked_log_entries: usize,
     /// Timestamps in the bundle, which were not checked.
@@ -65,6 +70,9 @@ pub struct Evidence {
 /// # Errors
 /// [`SignatureError`]: why nothing in the bundle may be believed.
 pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<SignedPayload>, SignatureError> {
+    if let (SignerTrust::Sigstore(sigstore), Material::Certificate(certificate)) = (trust.signer, bundle.material()) {
+        return check_sigstore(bundle, certificate, sigstore, trust.timestamps);
+    }
     let mut timestamps = check_timestamps(bundle, trust.timestamps)?;
     let (key, hint, certificate) = match (trust.signer, bundle.material()) {
         (SignerTrust::Key(key), Material::PublicKey { hint }) => (Cow::Borrowed(key), hint.as_deref(), None),
@@ -82,7 +90,7 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
             (Cow::Owned(key), None, Some(evidence))
         }
         (
-            SignerTrust::Key(_) | SignerTrust::Certificates(_),
+            SignerTrust::Key(_) | SignerTrust::Certificates(_) | SignerTrust::Sigstore(_),
             found @ (Material::PublicKey { .. } | Material::CertificateChain(_) | Material::Certificate(_)),
         ) => return Err(SignatureError::Method { expected: trust.method(), found: found.method() }),
     };
@@ -93,7 +101,43 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
         scheme,
         misleading_hint,
         certificate,
-        unchecked_log_entries: bundle.log_entries(),
+        sigstore: None,
+        log_entries: Vec::new(),
+        unchecked_log_entries: bundle.log_entries().len(),
+        unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
+        timestamps,
+    };
+    Ok(Verified { value: SignedPayload { bytes: Arc::clone(bundle.payload()), encoding }, evidence })
+}
+
+/// Checks the signature of a signer for whom an identity provider vouches. Everything that the bundle offers has to hold.
+fn check_sigstore(
+    bundle: &Bundle,
+    certificate: &[u8],
+    trust: SigstoreTrust<'_>,
+    timestamps: TimestampTrust<'_>,
+) -> Result<Verified<SignedPayload>, SignatureError> {
+    let certificate = SignerCertificate::from_der(certificate)?;
+    sigstore::check_instance(&certificate, trust.root)?;
+    if bundle.log_entries().is_empty() {
+        return Err(SigstoreError::NoLogEntry.into());
+    }
+    let key = certificate.certificate.public_key();
+    let key = key.map_err(|error| SignatureError::Certificate { index: 0, reason: error.to_string() })?;
+    // The signature first: nothing reads a payload that nobody signed.
+    let (scheme, encoding, _) = check_key(bundle, &key, None)?;
+    let evidence = sigstore::check(bundle, certificate, trust)?;
+    let authorities = [trust.root.timestamp_authorities(), timestamps.authorities].concat();
+    let timestamps = check_timestamps(bundle, TimestampTrust { authorities: &authorities, ..timestamps })?;
+    let evidence = Evidence {
+        key_algorithm: key.algorithm(),
+        key_hint: key.hint(),
+        scheme,
+        misleading_hint: None,
+        certificate: None,
+        sigstore: Some(evidence),
+        log_entries: bundle.log_entries().to_vec(),
+        unchecked_log_entries: 0,
         unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
         timestamps,
     };
@@ -183,6 +227,9 @@ pub enum SignatureError {
     /// An issuer says that a certificate is no longer good, or what it says can't be relied on.
     #[error(transparent)]
     Revocation(#[from] RevocationError),
+    /// A Sigstore instance does not vouch for the signature, or for another signer.
+    #[error(transparent)]
+    Sigstore(#[from] SigstoreError),
     /// The certificate names somebody else.
     #[error("expected a certificate of {expected}, found one of {}", found.join(", "))]
     Identity {

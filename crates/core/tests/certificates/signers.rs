@@ -9,7 +9,8 @@ use model_transparency::key::{KeyAlgorithm, SigningKey as _};
 use model_transparency::manifest::{Manifest, Parameters};
 use model_transparency::model::{IgnoreRules, LocalModel, SymlinkPolicy};
 use model_transparency::sign::{
-    CertificateSigner, KeySigner, NewSignature, SignError, StampError, Timestamper, UnsuitableCertificate, sign_model,
+    CertificateSigner, KeySigner, NewSignature, Role, ServiceError, SignError, Timestamper, UnsuitableCertificate,
+    Witnesses, sign_model,
 };
 use model_transparency::timestamp::TimestampError;
 use model_transparency::trust::TimestampAuthority;
@@ -48,7 +49,8 @@ fn the_chain_is_in_the_bundle_leaf_first_and_nothing_twice() {
     for issuers in [vec![intermediate], vec![intermediate, root], vec![intermediate, root, leaf, intermediate], vec![]]
     {
         let signer = signer(&pki.leaf, &issuers).expect("suitable");
-        let NewSignature { bundle, evidence, .. } = sign_model("model", manifest(), &signer, None).expect("signed");
+        let NewSignature { bundle, evidence, .. } =
+            sign_model("model", manifest(), &signer, Witnesses::default()).expect("signed");
         let mut expected = vec![leaf.der().to_vec()];
         expected.extend(issuers.iter().take(2).map(|certificate| certificate.der().to_vec()));
         assert_eq!(*bundle.material(), Material::CertificateChain(expected));
@@ -59,7 +61,7 @@ fn the_chain_is_in_the_bundle_leaf_first_and_nothing_twice() {
     }
     let own = self_signed("Leaf", PLAIN);
     let signer = signer(&own, &[]).expect("its own issuer");
-    sign_model("model", manifest(), &signer, None).expect("signed");
+    sign_model("model", manifest(), &signer, Witnesses::default()).expect("signed");
 }
 
 #[test]
@@ -100,12 +102,12 @@ fn a_certificate_that_does_not_fit_is_refused() {
 
 /// An authority that says what it was made with.
 struct Stamper {
-    answer: Result<Vec<u8>, StampError>,
+    answer: Result<Vec<u8>, ServiceError>,
     authorities: Vec<TimestampAuthority>,
 }
 
 impl Timestamper for Stamper {
-    fn stamp(&self, _: &[u8]) -> Result<Vec<u8>, StampError> {
+    fn stamp(&self, _: &[u8]) -> Result<Vec<u8>, ServiceError> {
         self.answer.clone()
     }
 
@@ -120,11 +122,16 @@ fn without_the_timestamp_that_was_asked_for_there_is_no_signature() {
     let trusted = vec![TimestampAuthority::new(vec![root.certificate])];
     let sign = |answer, authorities| -> Result<Bundle, SignError> {
         let stamper = Stamper { answer, authorities };
-        sign_model("model", manifest(), &KeySigner::new(&*KEY), Some(&stamper)).map(|signed| signed.bundle)
+        let witnesses = Witnesses { timestampers: &[&stamper], logs: &[] };
+        sign_model("model", manifest(), &KeySigner::new(&*KEY), witnesses).map(|signed| signed.bundle)
     };
-    let lost = StampError { authority: "https://tsa.example/".to_owned(), reason: "can't be reached".to_owned() };
+    let lost = ServiceError {
+        role: Role::TimestampAuthority,
+        url: "https://tsa.example/".to_owned(),
+        reason: "can't be reached".to_owned(),
+    };
     let error = sign(Err(lost.clone()), Vec::new()).expect_err("lost");
-    assert!(matches!(&error, SignError::Stamp(stamp) if *stamp == lost), "{error}");
+    assert!(matches!(&error, SignError::Service(error) if *error == lost), "{error}");
     for authorities in [Vec::new(), trusted] {
         let error = sign(Ok(b"noise".to_vec()), authorities.clone()).expect_err("noise");
         assert!(matches!(error, SignError::Timestamp(TimestampError::Malformed(_))), "{error}");

@@ -6,6 +6,8 @@ mod key;
 mod pkcs11_certificate;
 #[cfg(feature = "pkcs11")]
 mod pkcs11_key;
+mod sigstore;
+mod witnesses;
 
 use std::path::{Path, PathBuf};
 
@@ -17,19 +19,20 @@ use model_transparency::key::KeyAlgorithm;
 use model_transparency::manifest::Serialization;
 use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
 use model_transparency::output::{Access, Existing};
-use model_transparency::sign::{NewSignature, Signer, Timestamper, sign_model};
+use model_transparency::sign::{Log, NewSignature, Signer, Timestamper, Witnesses, sign_model};
 use model_transparency::timestamp::Timestamp;
 
 use super::digest::list;
-use crate::args::{Global, HashingArgs, ModelArgs, StampArgs};
+use crate::args::{Global, HashingArgs, ModelArgs};
 use crate::failure::Failure;
-use crate::inputs::timestamper;
 use crate::output::{Answer, Console, Signed, sign_answer};
 use crate::signature_file::{self, DEFAULT_NAME};
+use witnesses::{Asked, WitnessArgs};
 
 /// Sign a model
 ///
-/// Hashes every file of the model and writes a signature over the list: an OpenSSF Model Signing v1.0 bundle.
+/// Hashes every file of the model and writes a signature over the list: an OpenSSF Model Signing v1.0 bundle. `sign
+/// MODEL_PATH` is `sign sigstore MODEL_PATH`; a model that is called like a method is named with its folder, `./key`.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -39,6 +42,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Method {
+    Sigstore(sigstore::Args),
     Key(key::Args),
     Certificate(certificate::Args),
     #[cfg(feature = "pkcs11")]
@@ -49,6 +53,7 @@ enum Method {
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     match &args.method {
+        Method::Sigstore(args) => sigstore::run(args, global, console),
         Method::Key(args) => key::run(args, global, console),
         Method::Certificate(args) => certificate::run(args, global, console),
         #[cfg(feature = "pkcs11")]
@@ -58,9 +63,9 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     }
 }
 
-/// What every method signs.
+/// What is signed, and where the signature goes.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Common {
+pub(crate) struct Target {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 
@@ -70,9 +75,16 @@ pub(crate) struct Common {
 
     #[command(flatten)]
     pub(crate) hashing: HashingArgs,
+}
+
+/// What every method with a key that is kept has.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    target: Target,
 
     #[command(flatten)]
-    pub(crate) stamp: StampArgs,
+    witnesses: WitnessArgs,
 }
 
 /// Signs with a key and every default; for `quickstart`.
@@ -83,12 +95,12 @@ pub(crate) fn key(
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
-    let common = Common {
+    let target = Target {
         model: ModelArgs::new(model.to_owned()),
         signature: signature.to_owned(),
         hashing: HashingArgs { hash: crate::args::HashArg::Sha256, shard_size: None },
-        stamp: StampArgs::default(),
     };
+    let common = Common { target, witnesses: WitnessArgs::default() };
     key::run(&key::Args::new(common, private_key.to_owned()), global, console)
 }
 
@@ -96,11 +108,14 @@ pub(crate) fn key(
 ///
 /// `inputs` are what the signature must not overwrite: each with what it is.
 pub(crate) fn check(common: &Common, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
-    let location = LocalModel::locate(&common.model.path, common.model.symlinks())?;
-    let authorities = common.stamp.tsa_certificate_chain.iter();
-    let authorities = authorities.map(|path| ("the timestamp authority's certificate", path.as_path()));
-    let inputs: Vec<_> = inputs.iter().copied().chain(authorities).collect();
-    signature_file::check_target(&common.signature, &location, &inputs)
+    let inputs: Vec<_> = inputs.iter().copied().chain(common.witnesses.inputs()).collect();
+    check_target(&common.target, &inputs)
+}
+
+/// [`check`] for a method that keeps no key.
+fn check_target(target: &Target, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
+    let location = LocalModel::locate(&target.model.path, target.model.symlinks())?;
+    signature_file::check_target(&target.signature, &location, inputs)
 }
 
 /// Hashes the model, has it signed, and writes the signature.
@@ -110,24 +125,44 @@ pub(crate) fn sign(
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
-    let timestamper = timestamper(&common.stamp)?;
-    let list = list(&common.model, &common.signature, console)?;
-    warn(common, &list.model, console);
-    let manifest = list.hash(&common.model, &common.hashing, global, console)?;
+    let asked = common.witnesses.find(console)?;
+    write_signature(&common.target, signer, &asked, global, console)
+}
+
+/// Hashes the model, has it signed before these witnesses, and writes the signature.
+fn write_signature(
+    target: &Target,
+    signer: &dyn Signer,
+    asked: &Asked,
+    global: &Global,
+    console: &Console,
+) -> Result<Answer, Failure> {
+    let list = list(&target.model, &target.signature, console)?;
+    warn(target, &list.model, console);
+    let manifest = list.hash(&target.model, &target.hashing, global, console)?;
     let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());
     // A model of many files takes much memory, and so does its bundle.
     drop(list);
-    let timestamper = timestamper.as_ref().map(|timestamper| timestamper as &dyn Timestamper);
-    let NewSignature { bundle, statement, evidence } = sign_model(&name, manifest, signer, timestamper)?;
+    let timestampers: Vec<&dyn Timestamper> = asked.timestampers.iter().map(|timestamper| timestamper as _).collect();
+    let logs: Vec<&dyn Log> = asked.logs.iter().map(|log| log as _).collect();
+    let witnesses = Witnesses { timestampers: &timestampers, logs: &logs };
+    let NewSignature { bundle, statement, evidence } = sign_model(&name, manifest, signer, witnesses)?;
     if evidence.key_algorithm == (KeyAlgorithm::Rsa { bits: 2048 }) {
         console.warn("an RSA key of 2048 bits is the shortest that is accepted; use 3072 or more, or ECDSA");
     }
     let json = bundle.to_json();
     let timestamps = timestamps(&bundle);
+    let log_entries: Vec<_> = asked.log_urls.iter().map(String::as_str).zip(bundle.log_entries().to_vec()).collect();
     drop(bundle);
-    model_transparency::output::write(&common.signature, &json, Access::Everyone, Existing::Replace)?;
-    let signed = Signed { statement: &statement, evidence: &evidence, timestamps: &timestamps, length_bytes };
-    Ok(sign_answer(&common.model.path, &common.signature, &signed))
+    model_transparency::output::write(&target.signature, &json, Access::Everyone, Existing::Replace)?;
+    let signed = Signed {
+        statement: &statement,
+        evidence: &evidence,
+        timestamps: &timestamps,
+        log_entries: &log_entries,
+        length_bytes,
+    };
+    Ok(sign_answer(&target.model.path, &target.signature, &signed))
 }
 
 /// The times that the new signature's timestamps state.
@@ -136,11 +171,11 @@ fn timestamps(bundle: &Bundle) -> Vec<UnixTime> {
     parsed.map(|timestamp| timestamp.stated_time()).collect()
 }
 
-fn warn(common: &Common, model: &LocalModel, console: &Console) {
-    if HashAlgorithm::from(common.hashing.hash) != HashAlgorithm::Sha256 {
+fn warn(target: &Target, model: &LocalModel, console: &Console) {
+    if HashAlgorithm::from(target.hashing.hash) != HashAlgorithm::Sha256 {
         console.warn("the Python command line can't verify a signature made with --hash");
     }
-    if let Serialization::Shards { .. } = common.hashing.serialization() {
+    if let Serialization::Shards { .. } = target.hashing.serialization() {
         console.warn("the Python command line can't verify a signature made with --shard-size");
         let empty = model.files().iter().filter(|file| file.length_bytes == 0);
         for file in empty {
@@ -150,7 +185,7 @@ fn warn(common: &Common, model: &LocalModel, console: &Console) {
     if model.is_single_file() {
         console.note("the Python tool can't verify a single file by its name, which OMS §6.1.2 asks for");
     }
-    if common.model.symlinks() == SymlinkPolicy::Allow {
+    if target.model.symlinks() == SymlinkPolicy::Allow {
         console.note("a later version of OMS is expected to drop symbolic links");
     }
 }

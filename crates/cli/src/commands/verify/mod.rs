@@ -2,6 +2,7 @@
 
 mod certificate;
 mod key;
+mod sigstore;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy,
 use model_transparency::trust::{SignerTrust, TimestampTrust, Trust};
 use model_transparency::verify::{CompareError, CompareOptions, check_signature, compare};
 
-use crate::args::{Global, ModelArgs, TimestampArgs};
+use crate::args::{Global, InstanceArgs, ModelArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::inputs::{Exclusions, exclusions, timestamp_authorities};
 use crate::output::{Answer, Console, verify_answer};
@@ -21,7 +22,8 @@ use crate::signature_file;
 /// Verify a model
 ///
 /// Checks the signature, then that every file is as it was signed and that there is no other. How files were hashed is
-/// read from the signed statement.
+/// read from the signed statement. Without a method, `sigstore` is meant: `verify MODEL --identity …` is
+/// `verify sigstore MODEL --identity …`.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -31,12 +33,14 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Method {
+    Sigstore(sigstore::Args),
     Key(key::Args),
     Certificate(certificate::Args),
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     match &args.method {
+        Method::Sigstore(args) => sigstore::run(args, global, console),
         Method::Key(args) => key::run(args, global, console),
         Method::Certificate(args) => certificate::run(args, global, console),
     }
@@ -73,6 +77,9 @@ pub(crate) struct Common {
 
     #[command(flatten)]
     timestamps: TimestampArgs,
+
+    #[command(flatten)]
+    instance: InstanceArgs,
 }
 
 impl Common {
@@ -95,6 +102,7 @@ pub(crate) fn key(
         ignore_unsigned_files: false,
         no_ignore_unsigned_files: false,
         timestamps: TimestampArgs::default(),
+        instance: InstanceArgs::default(),
     };
     key::run(&key::Args::new(common, public_key.to_owned()), global, console)
 }
@@ -126,7 +134,13 @@ pub(crate) fn verify(
 ) -> Result<Answer, Failure> {
     let model = &common.model;
     let location = LocalModel::locate(&model.path, SymlinkPolicy::Allow)?;
-    let authorities = timestamp_authorities(&common.timestamps)?;
+    let authorities = match signer {
+        // Its trusted root says whose timestamps count.
+        SignerTrust::Sigstore(_) => Vec::new(),
+        SignerTrust::Key(_) | SignerTrust::Certificates(_) => {
+            timestamp_authorities(&common.timestamps, &common.instance, console)?
+        }
+    };
     let timestamps = TimestampTrust { authorities: &authorities, required: common.timestamps.require_timestamp };
     let verified = check_signature(&bundle, Trust { signer, timestamps })
         .map_err(|error| Failure::signature(error, !bundle.timestamps().is_empty() && authorities.is_empty()))?;

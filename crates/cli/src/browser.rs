@@ -1,0 +1,79 @@
+//! Opening a browser.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a program that opens browsers may take to say that there is none.
+const PATIENCE: Duration = Duration::from_secs(2);
+const TICK: Duration = Duration::from_millis(20);
+
+/// What opens browsers here: each a program and its arguments, to be tried in turn.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    commands: Vec<Vec<OsString>>,
+}
+
+impl Browser {
+    /// Finds what may open one: `BROWSER`, or the desktop's own way if there is a desktop.
+    pub(crate) fn find() -> Option<Self> {
+        let named = env::var_os("BROWSER").filter(|commands| !commands.is_empty());
+        let commands = match &named {
+            // Commands with `:` between them, `%s` for the URL.
+            Some(commands) => env::split_paths(commands)
+                .filter_map(|command| Some(command.to_str()?.split_whitespace().map(OsString::from).collect()))
+                .collect(),
+            None => desktop(),
+        };
+        let commands: Vec<Vec<OsString>> = commands;
+        commands.iter().any(|command| !command.is_empty()).then_some(Self { commands })
+    }
+
+    /// Opens `url`; whether that went well, as far as can be seen.
+    pub(crate) fn open(&self, url: &str) -> bool {
+        self.commands.iter().filter_map(|command| start(command, url)).any(is_open)
+    }
+}
+
+/// The way of the desktop that this runs on.
+fn desktop() -> Vec<Vec<OsString>> {
+    let has = |variable| env::var_os(variable).is_some_and(|value| !value.is_empty());
+    let words: &[&str] = if cfg!(target_os = "macos") {
+        &["open"]
+    } else if cfg!(windows) {
+        &["rundll32", "url.dll,FileProtocolHandler"]
+    } else if has("WSL_DISTRO_NAME") {
+        &["wslview"]
+    } else if has("DISPLAY") || has("WAYLAND_DISPLAY") {
+        &["xdg-open"]
+    } else {
+        return Vec::new();
+    };
+    vec![words.iter().map(OsString::from).collect()]
+}
+
+fn start(command: &[OsString], url: &str) -> Option<Child> {
+    let (program, arguments) = command.split_first()?;
+    let mut command = Command::new(program);
+    if arguments.iter().any(|argument| argument == "%s") {
+        command.args(arguments.iter().map(|argument| if argument == "%s" { url.into() } else { argument.clone() }));
+    } else {
+        command.args(arguments).arg(url);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+}
+
+/// Whether the program succeeds, or still runs after a while: it may be the browser itself.
+fn is_open(mut child: Child) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) => sleep(TICK),
+            Err(_) => return false,
+        }
+    }
+    true
+}

@@ -1,0 +1,100 @@
+//! `sign sigstore`: with a certificate that says who signs, for this signature alone.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use model_transparency::sigstore::{RekorService, Services};
+use model_transparency_remote::sigstore::{Fulcio, SigstoreSigner};
+
+use super::witnesses::{Asked, invalid_endpoint, listed_version};
+use super::{Target, check_target, write_signature};
+use crate::args::{Global, IdentityArgs, InstanceArgs, ServiceArgs};
+use crate::failure::Failure;
+use crate::identity::{Provider, Tokens};
+use crate::inputs::now;
+use crate::instance::{self, ResolvedInstance, Source};
+use crate::output::{Answer, Console};
+
+/// Sign as who you are, without a key to keep (the default method)
+///
+/// An identity provider says who signs, a Sigstore instance certifies a key that lives for this signature, and a
+/// transparency log makes the signature public, with the name of who signed. Without a token a browser is opened.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    identity: IdentityArgs,
+
+    #[command(flatten)]
+    instance: InstanceArgs,
+
+    #[command(flatten)]
+    services: ServiceArgs,
+}
+
+pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
+    let inputs: Vec<(&str, &Path)> = args.identity.inputs().chain(args.instance.inputs()).collect();
+    check_target(&args.target, &inputs)?;
+    let instance = instance::resolve(&args.instance, console)?;
+    let services = services(&args.services, &instance)?;
+    let asked = Asked::of(&services, &instance.root)?;
+    let fulcio =
+        Fulcio::new(&services.fulcio).map_err(|error| invalid_endpoint("the certificate authority", &error))?;
+    if !fulcio.is_confidential() {
+        console.warn(&format!(
+            "the identity token is sent to {} unencrypted: whoever sees it can sign in its name",
+            services.fulcio
+        ));
+    }
+    let is_public = matches!(instance.source, Source::Embedded(_));
+    let provider = Provider { issuer: services.oidc.as_deref(), is_public };
+    let tokens = Tokens::find(&args.identity, &provider, console)?;
+    let logs_in_meanwhile = tokens.need_patience();
+    let signer = Arc::new(SigstoreSigner::new(fulcio, tokens, instance.root, now));
+    if logs_in_meanwhile {
+        // The person acts while the model is hashed. Nobody waits for them if that fails.
+        signer.prepare();
+    }
+    write_signature(&args.target, signer.as_ref(), &asked, global, console)
+}
+
+/// The services to sign with: those that were given, and the instance's.
+fn services(args: &ServiceArgs, instance: &ResolvedInstance) -> Result<Services, Failure> {
+    let version = args.rekor_version.map(|version| version.major());
+    let explicit = (&args.fulcio_url, args.rekor_url.as_slice());
+    let log = |url: &String| RekorService {
+        url: url.clone(),
+        version: version.unwrap_or_else(|| listed_version(instance, url)),
+    };
+    let mut services = match (&instance.signing, explicit) {
+        (Some(signing), _) => signing
+            .select(now(), version)
+            .map_err(|error| Failure::could_not_check("no_services", format!("{}: {error}", instance.source)))?,
+        (None, (Some(fulcio), [_, ..])) => {
+            Services { fulcio: fulcio.clone(), oidc: None, rekor: Vec::new(), tsa: Vec::new() }
+        }
+        (None, _) => {
+            return Err(Failure::usage(format!("{} does not say where to sign", instance.source))
+                .with_hint("give --fulcio-url and --rekor-url too, or --trust-config with a signing configuration"));
+        }
+    };
+    if let Some(fulcio) = &args.fulcio_url {
+        services.fulcio.clone_from(fulcio);
+    }
+    if let Some(issuer) = &args.oidc_issuer {
+        services.oidc = Some(issuer.clone());
+    }
+    if !args.rekor_url.is_empty() {
+        services.rekor = args.rekor_url.iter().map(log).collect();
+    }
+    if !args.tsa_url.is_empty() {
+        services.tsa.clone_from(&args.tsa_url);
+    }
+    if services.tsa.is_empty() && services.rekor.iter().all(|log| log.version > 1) {
+        return Err(Failure::usage("nothing would say when the model was signed: logs of version 2 do not")
+            .with_hint("give a timestamp authority with --tsa-url URL"));
+    }
+    Ok(services)
+}

@@ -1,0 +1,112 @@
+//! Whom to ask about a new signature: timestamp authorities and transparency logs.
+
+use std::path::Path;
+
+use model_transparency::sigstore::{Service, ServiceKind, Services, TrustedRoot};
+use model_transparency::trust::TimestampAuthority;
+use model_transparency_remote::InvalidEndpoint;
+use model_transparency_remote::sigstore::{Rekor, RekorVersion};
+use model_transparency_remote::timestamp::HttpTimestamper;
+
+use crate::args::{InstanceArgs, LogArgs, RekorVersionArg, StampArgs};
+use crate::failure::Failure;
+use crate::inputs::certificates;
+use crate::instance::{self, ResolvedInstance};
+use crate::output::Console;
+
+const TSA_CERTIFICATE: &str = "the timestamp authority's certificate";
+
+/// Whom to ask about the signature of a key that is kept.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct WitnessArgs {
+    #[command(flatten)]
+    stamp: StampArgs,
+
+    #[command(flatten)]
+    log: LogArgs,
+
+    #[command(flatten)]
+    instance: InstanceArgs,
+}
+
+/// Those who are asked.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(super) timestampers: Vec<HttpTimestamper>,
+    pub(super) logs: Vec<Rekor>,
+    /// Where the logs are.
+    pub(super) log_urls: Vec<String>,
+    /// Whose logs count; a signer that trusts an instance itself needs none.
+    pub(super) root: Option<TrustedRoot>,
+}
+
+impl WitnessArgs {
+    /// What the signature must not overwrite.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let authorities = self.stamp.tsa_certificate_chain.iter();
+        authorities.map(|path| (TSA_CERTIFICATE, path.as_path())).chain(self.instance.inputs())
+    }
+
+    /// Finds those who are to be asked.
+    pub(crate) fn find(&self, console: &Console) -> Result<Asked, Failure> {
+        let mut asked = Asked::default();
+        if let Some(url) = &self.stamp.tsa_url {
+            let mut authorities = instance::timestamp_authorities(&self.instance, console)?;
+            let certificates = certificates(TSA_CERTIFICATE, &self.stamp.tsa_certificate_chain)?;
+            if !certificates.is_empty() {
+                authorities.push(TimestampAuthority::new(certificates));
+            }
+            asked.add_timestamper("--tsa-url", url, authorities)?;
+        }
+        if let Some(url) = &self.log.rekor_url {
+            let instance = instance::resolve(&self.instance, console)?;
+            let version = self.log.rekor_version.map(RekorVersionArg::major);
+            asked.add_log("--rekor-url", url, version.unwrap_or_else(|| listed_version(&instance, url)))?;
+            asked.root = Some(instance.root);
+        }
+        Ok(asked)
+    }
+}
+
+/// The version of a log that an instance's signing configuration lists; else the one that most have.
+pub(super) fn listed_version(instance: &ResolvedInstance, url: &str) -> u32 {
+    let mut listed = instance.signing.iter().flat_map(|config| config.services());
+    let same = |other: &str| other.trim_end_matches('/') == url.trim_end_matches('/');
+    let is_it = |service: &Service| service.kind == ServiceKind::Rekor && same(&service.url);
+    listed.find(|service| is_it(service)).map_or(1, |service| service.version)
+}
+
+impl Asked {
+    /// The services of an instance.
+    pub(super) fn of(services: &Services, root: &TrustedRoot) -> Result<Self, Failure> {
+        let mut asked = Self::default();
+        for url in &services.tsa {
+            asked.add_timestamper("the timestamp authority", url, root.timestamp_authorities().to_vec())?;
+        }
+        for log in &services.rekor {
+            asked.add_log("the transparency log", &log.url, log.version)?;
+        }
+        Ok(asked)
+    }
+
+    fn add_timestamper(&mut self, what: &str, url: &str, trusted: Vec<TimestampAuthority>) -> Result<(), Failure> {
+        self.timestampers.push(HttpTimestamper::new(url, trusted).map_err(|error| invalid_endpoint(what, &error))?);
+        Ok(())
+    }
+
+    fn add_log(&mut self, what: &str, url: &str, version: u32) -> Result<(), Failure> {
+        let unknown = || Failure::usage(format!("{what}: expected Rekor 1 or 2, found version {version}"));
+        let version = RekorVersion::from_major(version).ok_or_else(unknown)?;
+        self.logs.push(Rekor::new(url, version).map_err(|error| invalid_endpoint(what, &error))?);
+        self.log_urls.push(url.to_owned());
+        Ok(())
+    }
+}
+
+/// A service that can't be asked; `what` names it or its option.
+pub(super) fn invalid_endpoint(what: &str, error: &InvalidEndpoint) -> Failure {
+    match error {
+        InvalidEndpoint::Client(_) => Failure::could_not_check("not_signed", error.to_string()),
+        InvalidEndpoint::Url(_) | InvalidEndpoint::Scheme { .. } => Failure::usage(format!("{what}: {error}")),
+    }
+}

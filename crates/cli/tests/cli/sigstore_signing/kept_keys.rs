@@ -1,0 +1,1 @@
+//! Transparency logs for those who keep keys.

@@ -1,0 +1,184 @@
+//! Rekor v1: a `dsse` entry, and the answer as a bundle has it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use model_transparency::envelope::LogEntryRecord;
+use model_transparency::key::KeyAlgorithm;
+use model_transparency::sign::{LogSubmission, LogVerifier, ServiceError};
+use reqwest::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::rekor::MAX_ANSWER_BYTES;
+use crate::endpoint::Endpoint;
+use crate::http::{Attempts, Failure, with_json};
+
+const ENTRIES: &str = "api/v1/log/entries";
+
+/// Adds a signature; one that the log has already is asked for again.
+pub(super) fn add(endpoint: &Endpoint, submission: &LogSubmission<'_>) -> Result<LogEntryRecord, ServiceError> {
+    require_sha256(submission.key_algorithm()).map_err(|reason| endpoint.failed(reason))?;
+    let http = endpoint.http();
+    let asked = with_json(http.client().post(endpoint.at(ENTRIES)), &Proposal::of(submission));
+    let answer = asked.and_then(|asked| http.send_for_json(asked, MAX_ANSWER_BYTES, Attempts::Several));
+    let answer = match answer {
+        Err(failure) if failure.status == Some(StatusCode::CONFLICT) => existing(endpoint, &failure)?,
+        answer => answer.map_err(|failure| unanswered(endpoint, &failure))?,
+    };
+    entry(answer).map_err(|reason| endpoint.failed(format!("gave an answer that is not as expected: {reason}")))
+}
+
+/// The log checks envelopes with SHA-256, whatever the key.
+fn require_sha256(algorithm: KeyAlgorithm) -> Result<(), String> {
+    match algorithm {
+        KeyAlgorithm::EcdsaP256 | KeyAlgorithm::Rsa { .. } | KeyAlgorithm::Ed25519 => Ok(()),
+        KeyAlgorithm::EcdsaP384 | KeyAlgorithm::EcdsaP521 => {
+            Err(format!("was not asked: version 1 of Rekor takes no signature made with {algorithm}, version 2 does"))
+        }
+    }
+}
+
+fn unanswered(endpoint: &Endpoint, failure: &Failure) -> ServiceError {
+    match failure.status {
+        Some(StatusCode::PAYLOAD_TOO_LARGE) => endpoint
+            .failed(format!("{failure} (version 1 of Rekor takes the whole list of files; version 2 takes a digest)")),
+        _ => endpoint.unanswered(failure),
+    }
+}
+
+/// What the log has of this signature already, perhaps since an attempt whose answer was lost.
+fn existing(endpoint: &Endpoint, conflict: &Failure) -> Result<Answer, ServiceError> {
+    let place = conflict.location.as_deref().unwrap_or_default();
+    let uuid = place.rsplit('/').next().unwrap_or_default();
+    // Only the name is taken: the log does not choose whom to ask.
+    if !matches!(uuid.len(), 64 | 80) || !uuid.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(endpoint.failed(format!("{conflict}; it does not say where")));
+    }
+    let http = endpoint.http();
+    let asked = http.client().get(endpoint.at(&format!("{ENTRIES}/{uuid}")));
+    let answer = http.send_for_json(asked, MAX_ANSWER_BYTES, Attempts::Several);
+    answer.map_err(|failure| endpoint.failed(format!("has this signature already, and {failure}")))
+}
+
+/// The one entry of an answer, as a bundle has it.
+fn entry(answer: Answer) -> Result<LogEntryRecord, String> {
+    let found = answer.len();
+    let Some(Entry { body, integrated_time, log_id, log_index, verification }) =
+        answer.into_values().next().filter(|_| found == 1)
+    else {
+        return Err(format!("expected one entry, found {found}"));
+    };
+    let decoded = STANDARD.decode(&body).map_err(|error| format!("`body`: {error}"))?;
+    let Kind { kind, api_version } = serde_json::from_slice(&decoded).map_err(|error| format!("`body`: {error}"))?;
+    let Verification { inclusion_proof: proof, signed_entry_timestamp } = verification;
+    let hashes: Vec<String> = proof.hashes.iter().map(|hash| base64_of_hex(hash)).collect::<Result<_, _>>()?;
+    let record = json!({
+        "logIndex": log_index.to_string(),
+        "logId": { "keyId": base64_of_hex(&log_id)? },
+        "kindVersion": { "kind": kind, "version": api_version },
+        "integratedTime": integrated_time.to_string(),
+        "inclusionPromise": { "signedEntryTimestamp": signed_entry_timestamp },
+        "inclusionProof": {
+            "logIndex": proof.log_index.to_string(),
+            "rootHash": base64_of_hex(&proof.root_hash)?,
+            "treeSize": proof.tree_size.to_string(),
+            "hashes": hashes,
+            "checkpoint": { "envelope": proof.checkpoint },
+        },
+        "canonicalizedBody": body,
+    });
+    LogEntryRecord::from_json(record.to_string().as_bytes()).map_err(|error| error.to_string())
+}
+
+fn base64_of_hex(hex: &str) -> Result<String, String> {
+    let bytes = base16ct::mixed::decode_vec(hex).map_err(|error| format!("expected hex: {error}"))?;
+    Ok(STANDARD.encode(bytes))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Proposal {
+    api_version: &'static str,
+    kind: &'static str,
+    spec: Spec,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    proposed_content: Content,
+}
+
+#[derive(Serialize)]
+struct Content {
+    /// JSON as a text.
+    envelope: String,
+    /// PEM in Base64.
+    verifiers: [String; 1],
+}
+
+impl Proposal {
+    fn of(submission: &LogSubmission<'_>) -> Self {
+        let verifier = match submission.verifier() {
+            LogVerifier::Certificate(der) => pem("CERTIFICATE", der),
+            LogVerifier::Key(key) => key.to_pem(),
+        };
+        let content = Content { envelope: submission.envelope_json(), verifiers: [STANDARD.encode(verifier)] };
+        Self { api_version: "0.0.1", kind: "dsse", spec: Spec { proposed_content: content } }
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = more;
+    }
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
+}
+
+/// The entry by its UUID.
+type Answer = BTreeMap<String, Entry>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    /// Base64.
+    body: String,
+    integrated_time: i64,
+    #[serde(rename = "logID")]
+    log_id: String,
+    log_index: u64,
+    verification: Verification,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Verification {
+    inclusion_proof: Proof,
+    signed_entry_timestamp: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Proof {
+    checkpoint: String,
+    hashes: Vec<String>,
+    log_index: u64,
+    root_hash: String,
+    tree_size: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    kind: String,
+    api_version: String,
+}
