@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod ci;
 mod debian;
+mod e2e;
 mod fuzz;
 mod interop;
 mod man;
@@ -15,6 +16,7 @@ mod outcome;
 mod process;
 mod reference;
 mod sigstore_stack;
+mod table;
 mod tool;
 mod workspace;
 
@@ -60,12 +62,14 @@ enum Task {
         /// Which targets; all by default.
         targets: Vec<String>,
     },
+    /// Signs with Sigstore on Sigstore's own servers, and in both directions with the Python reference tool.
+    E2e(e2e::Options),
     /// Sigstore's own servers on loopback: Fulcio, its log, Rekor v2, a timestamp authority, a stub OIDC provider.
     SigstoreStack {
         #[command(subcommand)]
         action: sigstore_stack::Action,
     },
-    /// Everything that CI runs on Linux: check, interop, and a short run of each fuzz target.
+    /// Everything that CI runs on Linux: check, interop, e2e, and a short run of each fuzz target.
     Ci,
 }
 
@@ -82,6 +86,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check => check::run(&workspace, check::SoftHsm::IfInstalled)?,
         Task::Interop { python } => interop::run(&workspace, python.as_deref())?,
         Task::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, targets)?,
+        Task::E2e(options) => e2e::run(&workspace, &options)?,
         Task::Ci => ci::run(&workspace)?,
         Task::Bench(options) => return bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::SigstoreStack { action } => return sigstore_stack::run(&workspace, action).map(|()| ExitCode::SUCCESS),

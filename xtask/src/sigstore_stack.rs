@@ -19,9 +19,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use self::install::install;
-use self::issuer::token::Claims;
-use self::issuer::{PERSON, Realm};
+pub(crate) use self::http::{Response, Server, browse};
+pub(crate) use self::install::install;
+pub(crate) use self::issuer::token::Claims;
+pub(crate) use self::issuer::{Login, PERSON, Realm, workflow_environment};
+pub(crate) use self::keys::LogAlgorithm;
+pub(crate) use self::servers::Service;
+pub(crate) use self::stack::{Options, Stack};
 use crate::workspace::Workspace;
 
 /// What to do with the stack.
@@ -35,6 +39,9 @@ pub(crate) enum Action {
     Down(Place),
     /// Prints an identity token of a running stack.
     Token(TokenOptions),
+    /// Opens a page of a stack as a browser does; for `BROWSER`.
+    #[command(hide = true)]
+    Browse { url: String },
     /// Runs a stack until `down`; `up` starts it.
     #[command(hide = true)]
     Serve(Place),
@@ -84,6 +91,7 @@ pub(crate) fn run(workspace: &Workspace, action: Action) -> Result<()> {
         }
         Action::Down(place) => background::down(&place.folder(workspace)?)?,
         Action::Token(options) => println!("{}", token(&options.place.folder(workspace)?, &options)?),
+        Action::Browse { url } => println!("{}", browse(&url)?),
         Action::Serve(place) => background::serve(&install()?, &place.folder(workspace)?)?,
     }
     Ok(())

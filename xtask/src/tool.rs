@@ -8,6 +8,17 @@ use anyhow::Result;
 
 use crate::process;
 
+/// What would change what a tool does: secrets, verbosity, and whom it signs as.
+const SCRUBBED: [&str; 7] = [
+    "MODEL_SIGNING_PASSWORD",
+    "MODEL_SIGNING_LOG_LEVEL",
+    "SIGSTORE_ID_TOKEN",
+    "BROWSER",
+    "GITHUB_ACTIONS",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+];
+
 /// A command line with the reference tool's verbs and flags. Both tools are called with the same arguments: scripts
 /// written for the reference run unchanged.
 #[derive(Clone)]
@@ -22,7 +33,7 @@ pub(crate) struct Tool {
 #[derive(Clone)]
 pub(crate) struct Method {
     name: &'static str,
-    flags: Vec<(&'static str, Option<OsString>)>,
+    flags: Vec<(&'static str, OsString)>,
 }
 
 /// What to sign or verify. Relative paths are relative to the folder that the command runs in.
@@ -48,13 +59,7 @@ impl Method {
 
     /// Adds a flag and its value.
     pub(crate) fn flag(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
-        self.flags.push((flag, Some(value.into())));
-        self
-    }
-
-    /// Adds a flag that has no value.
-    pub(crate) fn switch(mut self, flag: &'static str) -> Self {
-        self.flags.push((flag, None));
+        self.flags.push((flag, value.into()));
         self
     }
 
@@ -126,11 +131,11 @@ impl Tool {
         Ok(text.lines().next().unwrap_or_default().to_owned())
     }
 
-    /// A subcommand of the tool, in an environment that does not change what it does.
-    fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {
+    /// The tool with these arguments, in an environment that does not change what it does.
+    pub(crate) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments);
-        for name in ["MODEL_SIGNING_PASSWORD", "MODEL_SIGNING_LOG_LEVEL"] {
+        for name in SCRUBBED {
             command.env_remove(name);
         }
         // Without it Python cannot print the names of some models in the C locale.
@@ -143,7 +148,7 @@ impl Tool {
 impl Method {
     fn append_to(&self, command: &mut Command) {
         for (flag, value) in &self.flags {
-            command.arg(flag).args(value);
+            command.arg(flag).arg(value);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! As much HTTP as a stub issuer and a readiness probe need: one request a connection, on loopback.
+//! As much HTTP as a stub issuer, a browser and a readiness probe need: one request a connection, on loopback.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_BODY_BYTES: usize = 1 << 20;
 
 /// A request.
-pub(super) struct Request {
+pub(crate) struct Request {
     pub(super) method: String,
     pub(super) path: String,
     /// The parameters of the query.
@@ -28,10 +28,10 @@ pub(super) struct Request {
 
 /// Names and values, as forms and queries have them.
 #[derive(Default)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(crate) struct Parameters(Vec<(String, String)>);
 
 /// A response.
-pub(super) struct Response {
+pub(crate) struct Response {
     pub(super) status: u16,
     /// Lines of the header, each with its line break.
     pub(super) header: String,
@@ -39,14 +39,14 @@ pub(super) struct Response {
 }
 
 /// Answers requests on a port of its own until it is dropped.
-pub(super) struct Server {
-    pub(super) port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     stopped: Arc<AtomicBool>,
 }
 
 impl Server {
     /// Starts on a free port.
-    pub(super) fn start(
+    pub(crate) fn start(
         listener: TcpListener,
         answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -117,7 +117,7 @@ impl Parameters {
 
 impl Response {
     /// A response with a body of this type.
-    pub(super) fn new(status: u16, content_type: &str, body: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<String>) -> Self {
         Self { status, header: format!("Content-Type: {content_type}\r\n"), body: body.into() }
     }
 
@@ -129,6 +129,38 @@ impl Response {
 
 /// Asks a server on loopback for a path and returns status and body.
 pub(super) fn get(port: u16, path: &str) -> Result<(u16, String)> {
+    ask(port, path).map(|response| (response.status, response.body))
+}
+
+/// Opens a page on loopback as a browser does: goes where it is sent. The text that a person sees in the end.
+pub(crate) fn browse(url: &str) -> Result<String> {
+    const MOST_REDIRECTS: usize = 10;
+    let mut url = url.to_owned();
+    for _ in 0..MOST_REDIRECTS {
+        let (port, path) = loopback_parts(&url).with_context(|| format!("`{url}` is not on loopback"))?;
+        let Response { status, header, body } = ask(port, path)?;
+        match header.lines().filter_map(|line| line.split_once(": ")).find(|(name, _)| is_location(name)) {
+            Some((_, location)) if (300..400).contains(&status) => location.clone_into(&mut url),
+            _ if status == 200 => return Ok(body),
+            _ => bail!("`{url}` answers {status}: {body}"),
+        }
+    }
+    bail!("`{url}` is one redirection too many")
+}
+
+fn is_location(name: &str) -> bool {
+    name.eq_ignore_ascii_case("location")
+}
+
+/// The port, and the path with its query.
+fn loopback_parts(url: &str) -> Option<(u16, &str)> {
+    let rest = url.strip_prefix("http://")?;
+    let (authority, path) = rest.split_at(rest.find('/')?);
+    let (host, port) = authority.split_once(':')?;
+    matches!(host, "127.0.0.1" | "localhost").then_some((port.parse().ok()?, path))
+}
+
+fn ask(port: u16, path: &str) -> Result<Response> {
     let mut stream = TcpStream::connect_timeout(&loopback(port), PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     // With HTTP/1.0 the body ends where the connection does.
@@ -137,7 +169,7 @@ pub(super) fn get(port: u16, path: &str) -> Result<(u16, String)> {
     stream.read_to_string(&mut response)?;
     let (header, body) = response.split_once("\r\n\r\n").context("no HTTP response")?;
     let status = header.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no HTTP status")?;
-    Ok((status, body.to_owned()))
+    Ok(Response { status, header: header.to_owned(), body: body.to_owned() })
 }
 
 /// Writes a text so that it can stand in a query.
@@ -226,6 +258,15 @@ fn read_request(connection: &TcpStream) -> Result<Request> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_loopback_is_browsed() {
+        assert_eq!(loopback_parts("http://localhost:80/a?b=c"), Some((80, "/a?b=c")));
+        assert_eq!(loopback_parts("http://127.0.0.1:8080/"), Some((8080, "/")));
+        for url in ["http://example.com:80/", "https://localhost:80/", "http://localhost/", "http://localhost:80"] {
+            assert_eq!(loopback_parts(url), None, "{url}");
+        }
+    }
 
     #[test]
     fn parameters_survive_a_query() {

@@ -125,10 +125,11 @@ impl Source {
         };
         // Without C the binaries need no compiler, and no library of this machine.
         go.env("CGO_ENABLED", "0").env("GOWORK", "off").current_dir(folder);
-        if !process::passes(&mut go)? {
-            bail!("cannot build {}@{}", self.package, self.version);
+        // What was downloaded stays in Go's cache: a second attempt goes on where a network failed the first.
+        if process::passes(&mut go)? || process::passes(&mut go)? {
+            return Ok(binary);
         }
-        Ok(binary)
+        bail!("cannot build {}@{}", self.package, self.version)
     }
 }
 
