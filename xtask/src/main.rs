@@ -69,6 +69,9 @@ enum Task {
         #[command(subcommand)]
         action: sigstore_stack::Action,
     },
+    /// Opens a page on loopback as a browser does: what e2e names in `BROWSER`.
+    #[command(hide = true)]
+    Browse { url: String },
     /// Everything that CI runs on Linux: check, interop, e2e, and a short run of each fuzz target.
     Ci,
 }
@@ -81,16 +84,23 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> Result<ExitCode> {
-    let workspace = Workspace::find()?;
+    // Not every task is started in the workspace.
+    let workspace = Workspace::find;
     let outcome = match task {
-        Task::Check => check::run(&workspace, check::SoftHsm::IfInstalled)?,
-        Task::Interop { python } => interop::run(&workspace, python.as_deref())?,
-        Task::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, targets)?,
-        Task::E2e(options) => e2e::run(&workspace, &options)?,
-        Task::Ci => ci::run(&workspace)?,
-        Task::Bench(options) => return bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
-        Task::SigstoreStack { action } => return sigstore_stack::run(&workspace, action).map(|()| ExitCode::SUCCESS),
-        Task::Man { out } => return man::run(&workspace, out).map(|()| ExitCode::SUCCESS),
+        Task::Check => check::run(&workspace()?, check::SoftHsm::IfInstalled)?,
+        Task::Interop { python } => interop::run(&workspace()?, python.as_deref())?,
+        Task::Fuzz { seconds, targets } => fuzz::run(&workspace()?, seconds, targets)?,
+        Task::E2e(options) => e2e::run(&workspace()?, &options)?,
+        Task::Ci => ci::run(&workspace()?)?,
+        Task::Bench(options) => return bench::run(&workspace()?, &options).map(|()| ExitCode::SUCCESS),
+        Task::SigstoreStack { action } => {
+            return sigstore_stack::run(&workspace()?, action).map(|()| ExitCode::SUCCESS);
+        }
+        Task::Browse { url } => {
+            println!("{}", sigstore_stack::browse(&url)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Task::Man { out } => return man::run(&workspace()?, out).map(|()| ExitCode::SUCCESS),
     };
     println!("\n{outcome}");
     Ok(if outcome.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -39,9 +39,6 @@ pub(crate) enum Action {
     Down(Place),
     /// Prints an identity token of a running stack.
     Token(TokenOptions),
-    /// Opens a page of a stack as a browser does; for `BROWSER`.
-    #[command(hide = true)]
-    Browse { url: String },
     /// Runs a stack until `down`; `up` starts it.
     #[command(hide = true)]
     Serve(Place),
@@ -91,7 +88,6 @@ pub(crate) fn run(workspace: &Workspace, action: Action) -> Result<()> {
         }
         Action::Down(place) => background::down(&place.folder(workspace)?)?,
         Action::Token(options) => println!("{}", token(&options.place.folder(workspace)?, &options)?),
-        Action::Browse { url } => println!("{}", browse(&url)?),
         Action::Serve(place) => background::serve(&install()?, &place.folder(workspace)?)?,
     }
     Ok(())

@@ -47,7 +47,7 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
 /// People at a browser, here or elsewhere.
 fn logins(Scene { ours, theirs, stack, .. }: &Scene, check: &Check<'_>, report: &mut Report) -> Result<()> {
     let issuers = stack.issuers().context("the issuers run")?;
-    let browser = format!("{} sigstore-stack browse %s", std::env::current_exe()?.display());
+    let browser = format!("{} browse %s", std::env::current_exe()?.display());
     for tool in [ours, theirs] {
         let visitor = format!("visitor-of-{}@example.com", tool.name);
         issuers.set_login(Login::As(visitor.clone()));

@@ -18,7 +18,7 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
     let requires_log = sandbox.run(ours, "verify key --help")?.stdout().contains("--require-log");
     let require = if requires_log { "--require-log --require-timestamp" } else { "--require-timestamp" };
 
-    for algorithm in ["ecdsa-p256", "ecdsa-p384", "ecdsa-p521"] {
+    for algorithm in ["p256", "p384", "p521"] {
         let files = format!("--private-key {algorithm}.key --public-key {algorithm}.pub");
         let sign = format!("sign key model --private-key {algorithm}.key --signature {algorithm}.sig {witnesses}");
         let verify = format!(
@@ -43,7 +43,7 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
     let name = "another log, if one is required";
     if requires_log {
         std::fs::copy(&scene.other.files.trust_config, sandbox.path("other.json"))?;
-        let verify = "verify key model --public-key ecdsa-p256.pub --signature ecdsa-p256.sig --require-log";
+        let verify = "verify key model --public-key p256.pub --signature p256.sig --require-log";
         let said = sandbox.run(ours, &format!("{verify} --trust-config other.json"))?;
         report.check(name, said.fails(1, &[]));
     } else {

@@ -24,9 +24,6 @@ pub(super) fn run(scene: &mut Scene) -> Result<Outcome> {
     let (stack, other) = (&mut scene.stack, &mut scene.other);
 
     report.check("Fulcio answers 500", ill_fulcio(&ours, &Sandbox::new(&folder, "ill", stack)?));
-    stack.stop(Service::CtLog);
-    let says = ["the certificate authority", &stack.urls.fulcio, "answered 500"];
-    report.check("Fulcio without its log", check("no log of certificates", stack, &says));
     stack.stop(Service::Fulcio);
     let says = ["the certificate authority", &stack.urls.fulcio, GONE];
     report.check("no Fulcio", check("no Fulcio", stack, &says));

@@ -138,7 +138,7 @@ pub(crate) fn browse(url: &str) -> Result<String> {
     let mut url = url.to_owned();
     for _ in 0..MOST_REDIRECTS {
         let (port, path) = loopback_parts(&url).with_context(|| format!("`{url}` is not on loopback"))?;
-        let Response { status, header, body } = ask(port, path)?;
+        let Response { status, header, body } = ask(port, &path)?;
         match header.lines().filter_map(|line| line.split_once(": ")).find(|(name, _)| is_location(name)) {
             Some((_, location)) if (300..400).contains(&status) => location.clone_into(&mut url),
             _ if status == 200 => return Ok(body),
@@ -153,10 +153,11 @@ fn is_location(name: &str) -> bool {
 }
 
 /// The port, and the path with its query.
-fn loopback_parts(url: &str) -> Option<(u16, &str)> {
+fn loopback_parts(url: &str) -> Option<(u16, String)> {
     let rest = url.strip_prefix("http://")?;
-    let (authority, path) = rest.split_at(rest.find('/')?);
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (host, port) = authority.split_once(':')?;
+    let path = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     matches!(host, "127.0.0.1" | "localhost").then_some((port.parse().ok()?, path))
 }
 
@@ -261,9 +262,11 @@ mod tests {
 
     #[test]
     fn only_loopback_is_browsed() {
-        assert_eq!(loopback_parts("http://localhost:80/a?b=c"), Some((80, "/a?b=c")));
-        assert_eq!(loopback_parts("http://127.0.0.1:8080/"), Some((8080, "/")));
-        for url in ["http://example.com:80/", "https://localhost:80/", "http://localhost/", "http://localhost:80"] {
+        let found = |url| loopback_parts(url).map(|(port, path)| format!("{port} {path}"));
+        assert_eq!(found("http://localhost:80/a?b=c").as_deref(), Some("80 /a?b=c"));
+        assert_eq!(found("http://localhost:80?b=c/d").as_deref(), Some("80 /?b=c/d"));
+        assert_eq!(found("http://127.0.0.1:8080").as_deref(), Some("8080 /"));
+        for url in ["http://example.com:80/", "https://localhost:80/", "http://localhost/", "http://localhost:/"] {
             assert_eq!(loopback_parts(url), None, "{url}");
         }
     }
