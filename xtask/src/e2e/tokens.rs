@@ -34,6 +34,7 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
             claims: person().with("email_verified", false),
             says: "expected an address that its issuer verified",
         },
+        Refusal { name: "valid for ever", claims: person().without("exp"), says: "as its claim `exp`" },
         Refusal { name: "not valid yet", claims: person().with("nbf", 4_000_000_000_u64), says: "(`nbf`)" },
         Refusal { name: "from the future", claims: person().with("iat", 4_000_000_000_u64), says: "(`iat`)" },
     ] {
