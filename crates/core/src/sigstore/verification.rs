@@ -23,6 +23,8 @@ pub struct SigstoreTrust<'a> {
     pub root: &'a TrustedRoot,
     /// Who may have signed.
     pub signer: SignerRule<'a>,
+    /// The time of the verification: nothing that counts is later.
+    pub now: UnixTime,
 }
 
 /// Who may have signed.
