@@ -147,6 +147,9 @@ fn secrets_in_urls_are_not_shown() {
     stack.sigstore.fail(Service::RekorV1, Fault::Status(400, "no".to_owned()));
     let run = stack.sandbox.fails(SIGN, 3, &["the transparency log `http://127.0.0.1"]);
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+    stack.sigstore.heal(Service::RekorV1);
+    let run = stack.sandbox.ok(SIGN);
+    assert!(!(run.stdout + &run.stderr).contains("hunter2"));
 }
 
 #[test]
