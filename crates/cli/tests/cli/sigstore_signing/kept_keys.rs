@@ -75,6 +75,21 @@ fn a_log_that_the_root_does_not_know_is_an_error() {
 }
 
 #[test]
+fn an_instance_without_a_timestamp_authority_has_logs_all_the_same() {
+    let stack = stack();
+    let mut root: Value = serde_json::from_str(&stack.sigstore.trusted_root_json()).expect("JSON");
+    root["timestampAuthorities"] = Value::Array(Vec::new());
+    stack.sandbox.write("root.json", root.to_string());
+    let log = format!("--rekor-url {}", stack.sigstore.url(Service::RekorV1));
+    stack.sandbox.ok(&format!("sign key model --private-key key.pem --trusted-root root.json {log}"));
+    let verify = format!("{VERIFY} --trusted-root root.json");
+    let run = stack.sandbox.ok(&verify);
+    assert!(run.stdout.contains("log entry"), "{}", run.stdout);
+    let says = ["expected timestamp authorities, found none"];
+    stack.sandbox.fails(&format!("{verify} --require-timestamp"), 1, &says);
+}
+
+#[test]
 fn a_log_that_lies_is_an_error() {
     for (log, _) in LOGS {
         for lie in Lie::ALL.into_iter().filter(|lie| lie.is_of(log) && *lie != Lie::Forked) {
