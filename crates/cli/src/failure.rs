@@ -6,6 +6,7 @@ use model_transparency::certificate::{PathError, RevocationError};
 use model_transparency::envelope::{InvalidStatement, ReadBundleError};
 use model_transparency::hash::ReadError;
 use model_transparency::key::{GenerateError, InvalidKey};
+use model_transparency::log::LogEntryError;
 use model_transparency::manifest::{Difference, HashModelError, InvalidManifest, UnhashedFile};
 use model_transparency::model::{ModelError, Problem};
 use model_transparency::output::WriteError;
@@ -134,6 +135,10 @@ impl Failure {
             SignatureError::Revocation(_) => failure("invalid_crl"),
             SignatureError::Identity { .. } => failure("wrong_identity"),
             SignatureError::Sigstore(error) => failure(sigstore_kind(&error)),
+            SignatureError::LogEntry { error: LogEntryError::UnknownLog { .. }, .. } => failure("unknown_log")
+                .with_hint("--trusted-root FILE or --trust-config FILE names the instance whose log it is"),
+            SignatureError::LogEntry { .. } => failure("invalid_log_entry"),
+            SignatureError::NoLogEntry => failure("no_log_entry"),
             SignatureError::Timestamp { .. } => failure("invalid_timestamp"),
             SignatureError::NoTimestamp => failure("no_timestamp"),
         }

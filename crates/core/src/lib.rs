@@ -14,6 +14,7 @@ pub mod certificate;
 mod compat;
 pub mod envelope;
 pub mod key;
+pub mod log;
 pub mod manifest;
 pub mod model;
 pub mod output;

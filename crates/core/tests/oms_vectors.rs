@@ -257,7 +257,7 @@ fn each_part_of_the_evidence_is_needed() {
     let issuer = issuer.expect("valid");
     let check = |bundle: &Value, signer| {
         let bundle = Bundle::parse(bundle.to_string().as_bytes()).expect("readable");
-        let verified = check_signature(&bundle, Trust::sigstore(SigstoreTrust { root: &root, signer }));
+        let verified = check_signature(&bundle, Trust::sigstore(SigstoreTrust { root: &root, signer, now: NOW }));
         verified.map(|verified| verified.evidence().clone())
     };
     let named = SignerRule::Named { identity: &identity, issuer: &issuer };
@@ -327,7 +327,12 @@ fn each_part_of_the_evidence_is_needed() {
                     &mut b["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"],
                 );
             },
-            |e| matches!(e, SignatureError::Sigstore(SigstoreError::Timestamp { .. })),
+            |e| {
+                matches!(
+                    e,
+                    SignatureError::Sigstore(SigstoreError::Timestamp { .. }) | SignatureError::Timestamp { .. }
+                )
+            },
         ),
         (
             "no entry",
@@ -369,7 +374,7 @@ fn each_part_of_the_evidence_is_needed() {
     assert!(matches!(error, SignatureError::Sigstore(SigstoreError::Issuer { .. })), "{error}");
     let staging = TrustedRoot::embedded(Instance::Staging);
     let bundle = Bundle::parse(&case.bundle()).expect("readable");
-    let trust = SigstoreTrust { root: &staging, signer: SignerRule::Anybody };
+    let trust = SigstoreTrust { root: &staging, signer: SignerRule::Anybody, now: NOW };
     let error = check_signature(&bundle, Trust::sigstore(trust)).expect_err("another instance");
     assert!(matches!(error, SignatureError::Sigstore(SigstoreError::OtherInstance { .. })), "{error}");
 }
@@ -418,7 +423,7 @@ fn the_invalid_examples_of_the_specification_are_refused() {
     // It breaks a rule of the sigstore method alone.
     let bundle = example(&oms, "invalid", "missing-tlog-entries").expect("readable");
     let root = TrustedRoot::embedded(Instance::Production);
-    let trust = SigstoreTrust { root: &root, signer: SignerRule::Anybody };
+    let trust = SigstoreTrust { root: &root, signer: SignerRule::Anybody, now: NOW };
     let refusal = check_signature(&bundle, Trust::sigstore(trust)).expect_err("there is no log entry");
     assert_eq!(refusal, SignatureError::Sigstore(SigstoreError::NoLogEntry));
     assert_only_known(
@@ -500,7 +505,11 @@ impl Case {
             let (identity, issuer) = (rule("identity"), rule("identity_provider"));
             let root = TrustedRoot::embedded(Instance::Production);
             let signer = SignerRule::Named { identity: &identity, issuer: &issuer };
-            return self.verify_copy(&source, &self.bundle(), Trust::sigstore(SigstoreTrust { root: &root, signer }));
+            return self.verify_copy(
+                &source,
+                &self.bundle(),
+                Trust::sigstore(SigstoreTrust { root: &root, signer, now: NOW }),
+            );
         }
         let path = self.config["verify"]["public_key"].as_str().expect("the key method has a key");
         let key = if self.name == "negative/sigstore-verify-as-key_fail" {

@@ -2,6 +2,7 @@
 
 use model_transparency::certificate::UnixTime;
 use model_transparency::envelope::LogEntryRecord;
+use model_transparency::log::{VerifiedInclusion, VerifiedLogEntry};
 use model_transparency::sigstore::{SignerCertificate, SigstoreEvidence};
 use serde_json::{Map, Value, json};
 
@@ -37,7 +38,43 @@ fn is_shown(claim: &str) -> bool {
     !claim.starts_with("github_") && !claim.ends_with("_identifier")
 }
 
-/// Adds log entries, over two lines each.
+/// Adds log entries that hold, over two lines each.
+pub(super) fn add_verified_entries(fields: &mut Fields, entries: &[VerifiedLogEntry]) {
+    for entry in entries {
+        fields.add("log entry", format!("{} of {}", entry.log_index, entry.log_url));
+        let time = entry.integrated_time.map_or_else(String::new, |time| format!(", taken at {time}"));
+        let found = match &entry.inclusion {
+            Some(VerifiedInclusion { checkpoint, .. }) => {
+                format!("in the tree of {} entries that {} signed", checkpoint.size(), checkpoint.origin())
+            }
+            None => "promised by the log, not proven".to_owned(),
+        };
+        fields.add("", format!("{}, {found}{time}", entry.kind));
+    }
+}
+
+pub(super) fn verified_entries_json(entries: &[VerifiedLogEntry]) -> Value {
+    let one = |entry: &VerifiedLogEntry| {
+        let inclusion = entry.inclusion.as_ref().map(|inclusion| {
+            json!({
+                "tree_index": inclusion.tree_index,
+                "tree_size": inclusion.checkpoint.size(),
+                "origin": inclusion.checkpoint.origin(),
+            })
+        });
+        json!({
+            "log_index": entry.log_index,
+            "log_id": entry.log_id.to_string(),
+            "log_url": entry.log_url,
+            "kind": entry.kind.to_string(),
+            "integrated_time": entry.integrated_time.map(|time| time.to_string()),
+            "inclusion": inclusion,
+        })
+    };
+    entries.iter().map(one).collect()
+}
+
+/// Adds log entries as a bundle states them, over two lines each.
 pub(super) fn add_log_entries(fields: &mut Fields, entries: &[LogEntryRecord]) {
     for entry in entries {
         let log = entry.origin().map_or_else(|| format!("the log {}", entry.log_id()), str::to_owned);
@@ -72,10 +109,10 @@ pub(super) fn log_entries_json(entries: &[LogEntryRecord]) -> Value {
 }
 
 /// Entries that were made just now, each with where its log is.
-pub(super) fn new_log_entries_json(entries: &[(&str, LogEntryRecord)]) -> Value {
-    let one = |(url, entry): &(&str, LogEntryRecord)| {
+pub(super) fn new_log_entries_json(entries: &[(String, LogEntryRecord)]) -> Value {
+    let one = |(url, entry): &(String, LogEntryRecord)| {
         let mut json = log_entries_json(std::slice::from_ref(entry))[0].take();
-        json["url"] = (*url).into();
+        json["url"] = url.as_str().into();
         json
     };
     entries.iter().map(one).collect()

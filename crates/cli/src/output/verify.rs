@@ -11,7 +11,9 @@ use model_transparency::verify::{Evidence, Verdict};
 use serde_json::{Value, json};
 
 use super::certificate::{add_path, certificate_json, path_json, timestamps_json, voucher};
-use super::sigstore::{add_claims, add_log_entries, add_signer, log_entries_json, new_log_entries_json, signer_json};
+use super::sigstore::{
+    add_claims, add_signer, add_verified_entries, new_log_entries_json, signer_json, verified_entries_json,
+};
 use super::{Answer, Fields, GOOD, count, size};
 
 /// The answer of `verify`.
@@ -34,7 +36,7 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
     if let Some(certificate) = &evidence.certificate {
         add_path(&mut fields, evidence, certificate);
     }
-    add_log_entries(&mut fields, &evidence.log_entries);
+    add_verified_entries(&mut fields, &evidence.log_entries);
     for timestamp in &evidence.timestamps {
         fields.add("timestamp", format!("{}, by {}", timestamp.time, voucher(timestamp)));
     }
@@ -68,7 +70,7 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
             "key_hint": evidence.key_hint,
             "scheme": scheme(evidence.scheme),
         },
-        "log_entries": log_entries_json(&evidence.log_entries),
+        "log_entries": verified_entries_json(&evidence.log_entries),
         "timestamps": timestamps_json(&evidence.timestamps),
         "format": statement.format().to_string(),
         "signed_as": statement.model_name(),
@@ -99,7 +101,7 @@ pub(crate) struct Signed<'a> {
     /// The times that the timestamps in the signature state.
     pub(crate) timestamps: &'a [UnixTime],
     /// The entries in transparency logs, each with where its log is.
-    pub(crate) log_entries: &'a [(&'a str, LogEntryRecord)],
+    pub(crate) log_entries: &'a [(String, LogEntryRecord)],
     pub(crate) length_bytes: u64,
 }
 
@@ -227,7 +229,8 @@ fn followed_outside(findings: &[Finding]) -> Vec<Value> {
 fn not_checked(verdict: &Verdict) -> Vec<String> {
     let evidence = &verdict.evidence;
     let mut items = Vec::new();
-    let dated = !evidence.timestamps.is_empty();
+    let dated =
+        !evidence.timestamps.is_empty() || evidence.log_entries.iter().any(|entry| entry.integrated_time.is_some());
     match &evidence.certificate {
         None if evidence.sigstore.is_some() => {
             items.push("that the log shows others the same, and who else signs as this identity (monitor)".to_owned());
@@ -253,7 +256,8 @@ fn not_checked(verdict: &Verdict) -> Vec<String> {
         items.push(format!("whether a certificate of the timestamp was revoked: {}", authorities.join("; ")));
     }
     if evidence.unchecked_log_entries > 0 {
-        items.push(format!("the bundle's {}", count(evidence.unchecked_log_entries, "transparency log record")));
+        let entries = count(evidence.unchecked_log_entries, "transparency log record");
+        items.push(format!("the bundle's {entries}, of a log that is not known (--trusted-root, --trust-config)"));
     }
     if evidence.unchecked_timestamps > 0 {
         let timestamps = count(evidence.unchecked_timestamps, "timestamp");

@@ -8,9 +8,10 @@ mod log_entry;
 mod pae;
 mod statement;
 
+pub(crate) use bundle::artifact_bundle;
 pub use bundle::{Bundle, InvalidBundle, MAX_BUNDLE_BYTES, Material, ReadBundleError};
 pub use json::InvalidJson;
 pub(crate) use json::{Object, parse_object, require_unique_members};
 pub use log_entry::LogEntryRecord;
-pub(crate) use pae::{PAYLOAD_TYPE, pae};
+pub(crate) use pae::{PAYLOAD_TYPE, pae, pae_prefix};
 pub use statement::{FormatVersion, InvalidStatement, Statement};

@@ -102,6 +102,11 @@ impl PublicKey {
         self.algorithm
     }
 
+    /// The subject public key itself.
+    pub(crate) fn raw_bytes(&self) -> &[u8] {
+        &self.raw
+    }
+
     /// The key as PEM with a final newline.
     #[must_use]
     pub fn to_pem(&self) -> String {

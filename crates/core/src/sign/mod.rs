@@ -1,5 +1,6 @@
 //! Signing a model (OMS §6).
 
+mod artifact;
 mod certificate;
 mod key;
 mod witness;
@@ -11,10 +12,11 @@ use crate::timestamp::TimestampError;
 use crate::trust::Trust;
 use crate::verify::{self, Evidence, SignatureError};
 
+pub use artifact::{sign_artifact, sign_statement};
 pub use certificate::{CertificateSigner, UnsuitableCertificate};
 pub use key::KeySigner;
 use witness::Testimony;
-pub use witness::{Log, LogSubmission, LogVerifier, Role, ServiceError, Timestamper, Witnesses};
+pub use witness::{Log, LogSubmission, LogVerifier, Role, ServiceError, Subject, Timestamper, Witnesses};
 
 /// Something that can sign an envelope. Each method is one implementation.
 pub trait Signer {
@@ -62,19 +64,17 @@ pub fn sign_model(
 ) -> Result<NewSignature, SignError> {
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
-    let message = pae(&payload);
-    let Signed { signature, key, material } = signer.sign(&message, &payload)?;
+    let Signed { signature, key, material } = signer.sign(&pae(&payload), &payload)?;
     let submission =
-        LogSubmission { payload: &payload, message: &message, signature: &signature, material: &material, key: &key };
+        LogSubmission { subject: Subject::Envelope(&payload), signature: &signature, material: &material, key: &key };
     let Testimony { timestamps, log_entries } = witnesses.testify(&submission)?;
-    drop(message);
     let json = Bundle::new(payload, signature, material, log_entries, timestamps).to_json();
     if json.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(SignError::TooLarge { found: json.len() as u64 });
     }
     let bundle = Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))?;
     drop(json);
-    let verified = verify::check_signature(&bundle, signer.trust())?;
+    let verified = verify::check_signature(&bundle, Trust { logs: witnesses.trusted_logs, ..signer.trust() })?;
     let evidence = verified.evidence().clone();
     let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
     if *read_back.get() != statement {

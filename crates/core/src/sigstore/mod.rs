@@ -1,6 +1,6 @@
 //! Sigstore: instances and their trusted roots, and what a bundle of theirs proves.
 //!
-//! The only module that names the Sigstore crates. They verify; what a bundle, a trust or a verdict is stays this
+//! With [`log`](crate::log) the only module that names the Sigstore crates. They verify; what a bundle, a trust or a verdict is stays this
 //! crate's own.
 
 mod artifact;
@@ -19,4 +19,4 @@ pub use signing_config::{
 pub use trust_config::{InvalidTrustConfig, MAX_TRUST_CONFIG_BYTES, TrustConfig};
 pub use trusted_root::{Instance, TrustedRoot};
 pub use verification::{SignerRule, SigstoreError, SigstoreEvidence, SigstoreTrust};
-pub(crate) use verification::{check, check_instance};
+pub(crate) use verification::{check, check_instance, subject_digest};

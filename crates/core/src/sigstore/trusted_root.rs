@@ -7,6 +7,7 @@ use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::{SigstoreInstance, TrustedRoot as Document};
 
 use crate::certificate::{Certificate, UnixTime};
+use crate::log::LogKeys;
 use crate::trust::{InvalidTrustedRoot, TimestampAuthority};
 
 /// A public Sigstore instance, whose trusted root the tool was built with.
@@ -110,6 +111,12 @@ impl TrustedRoot {
     #[must_use]
     pub fn may_have_issued(&self, certificate: &Certificate) -> bool {
         self.inner.authorities.iter().any(|authority| authority.may_have_issued(certificate))
+    }
+
+    /// The transparency logs whose signatures count.
+    #[must_use]
+    pub fn log_keys(&self) -> LogKeys {
+        LogKeys::of(self.document())
     }
 
     pub(crate) fn document(&self) -> &Document {

@@ -5,6 +5,7 @@ mod timestamps;
 
 use crate::certificate::{Certificate, IdentityRule, RevocationList, UnixTime};
 use crate::key::PublicKey;
+use crate::log::LogKeys;
 use crate::sigstore::SigstoreTrust;
 
 pub use public_authorities::public_authorities;
@@ -17,6 +18,9 @@ pub struct Trust<'a> {
     pub signer: SignerTrust<'a>,
     /// Whose timestamps are believed.
     pub timestamps: TimestampTrust<'a>,
+    /// Whose logs are believed about signatures of keys and certificates. With none, entries are not looked at. What a
+    /// signature of a Sigstore instance needs is in its trusted root.
+    pub logs: Option<LogTrust<'a>>,
 }
 
 /// What is trusted to have signed a model.
@@ -71,29 +75,57 @@ pub struct TimestampTrust<'a> {
     pub required: bool,
 }
 
+/// Which transparency logs are believed.
+#[derive(Clone, Copy, Debug)]
+pub struct LogTrust<'a> {
+    /// The logs. Each entry of theirs in the bundle has to hold.
+    pub logs: &'a LogKeys,
+    /// What an entry of another log means.
+    pub unknown: UnknownLogs,
+    /// Whether a signature without an entry that holds is refused.
+    pub required: bool,
+    /// The time of the verification: no log has taken an entry later.
+    pub now: UnixTime,
+}
+
+/// What an entry of a log that is not known means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownLogs {
+    /// Nothing; it counts as not checked.
+    PassOver,
+    /// That the signature is refused.
+    Refuse,
+}
+
 impl<'a> Trust<'a> {
     /// Trust in a key, and in nobody's timestamps.
     #[must_use]
     pub fn key(key: &'a PublicKey) -> Self {
-        Self { signer: SignerTrust::Key(key), timestamps: TimestampTrust::default() }
+        Self { signer: SignerTrust::Key(key), timestamps: TimestampTrust::default(), logs: None }
     }
 
     /// Trust in certificates, and in nobody's timestamps.
     #[must_use]
     pub fn certificates(trust: CertificateTrust<'a>) -> Self {
-        Self { signer: SignerTrust::Certificates(trust), timestamps: TimestampTrust::default() }
+        Self { signer: SignerTrust::Certificates(trust), timestamps: TimestampTrust::default(), logs: None }
     }
 
     /// Trust in a Sigstore instance, and in the timestamps of its trusted root.
     #[must_use]
     pub fn sigstore(trust: SigstoreTrust<'a>) -> Self {
-        Self { signer: SignerTrust::Sigstore(trust), timestamps: TimestampTrust::default() }
+        Self { signer: SignerTrust::Sigstore(trust), timestamps: TimestampTrust::default(), logs: None }
     }
 
     /// The same with these timestamps.
     #[must_use]
     pub fn with_timestamps(self, timestamps: TimestampTrust<'a>) -> Self {
         Self { timestamps, ..self }
+    }
+
+    /// The same with these logs.
+    #[must_use]
+    pub fn with_logs(self, logs: LogTrust<'a>) -> Self {
+        Self { logs: Some(logs), ..self }
     }
 
     /// The signing method that this trust is for.

@@ -8,6 +8,7 @@
 //! Rejection is an `Err`. A [`Verified`] can't be made outside this module.
 
 mod certificate;
+mod log;
 mod model;
 mod signature;
 

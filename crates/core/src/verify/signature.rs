@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use super::Verified;
 use super::certificate::{CertificateEvidence, check_certificates};
+use super::log::check_log_entries;
 use crate::certificate::{PathError, Revocation, RevocationError};
 use crate::compat;
-use crate::envelope::{Bundle, FormatVersion, InvalidStatement, LogEntryRecord, Material, Statement, pae};
+use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
 use crate::key::{KeyAlgorithm, PublicKey, SignatureScheme};
+use crate::log::{LogEntryError, LoggedSigner, VerifiedLogEntry};
 use crate::sigstore::{self, SignerCertificate, SigstoreError, SigstoreEvidence, SigstoreTrust};
 use crate::timestamp::{Timestamp, TimestampError, VerifiedTimestamp};
-use crate::trust::{SignerTrust, TimestampTrust, Trust};
+use crate::trust::{LogTrust, SignerTrust, TimestampTrust, Trust, UnknownLogs};
 
 /// How far the clock here may be behind that of a timestamp authority.
 const MAX_CLOCK_SKEW_SECONDS: u64 = 600;
@@ -58,7 +60,7 @@ pub struct Evidence {
     /// The timestamps that hold, the earliest first. The certificates were valid at the first.
     pub timestamps: Vec<VerifiedTimestamp>,
     /// The transparency log entries that hold.
-    pub log_entries: Vec<LogEntryRecord>,
+    pub log_entries: Vec<VerifiedLogEntry>,
     /// Transparency log entries in the bundle, which were not checked.
     pub unchecked_log_entries: usize,
     /// Timestamps in the bundle, which were not checked.
@@ -95,6 +97,13 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
         ) => return Err(SignatureError::Method { expected: trust.method(), found: found.method() }),
     };
     let (scheme, encoding, misleading_hint) = check_key(bundle, &key, hint)?;
+    let logged = match bundle.material() {
+        Material::CertificateChain(chain) if !chain.is_empty() => LoggedSigner::Certificate(&chain[0]),
+        Material::PublicKey { .. } | Material::CertificateChain(_) | Material::Certificate(_) => {
+            LoggedSigner::Key(&key)
+        }
+    };
+    let logged = check_log_entries(bundle, logged, trust.logs)?;
     let evidence = Evidence {
         key_algorithm: key.algorithm(),
         key_hint: key.hint(),
@@ -102,8 +111,8 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
         misleading_hint,
         certificate,
         sigstore: None,
-        log_entries: Vec::new(),
-        unchecked_log_entries: bundle.log_entries().len(),
+        log_entries: logged.entries,
+        unchecked_log_entries: logged.unchecked,
         unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
         timestamps,
     };
@@ -126,7 +135,12 @@ fn check_sigstore(
     let key = key.map_err(|error| SignatureError::Certificate { index: 0, reason: error.to_string() })?;
     // The signature first: nothing reads a payload that nobody signed.
     let (scheme, encoding, _) = check_key(bundle, &key, None)?;
+    let der = certificate.certificate.der().to_vec();
     let evidence = sigstore::check(bundle, certificate, trust)?;
+    // A second time, by what checks them for the other methods too: it says what was found.
+    let logs = trust.root.log_keys();
+    let logs = LogTrust { logs: &logs, unknown: UnknownLogs::Refuse, required: true, now: trust.now };
+    let logged = check_log_entries(bundle, LoggedSigner::Certificate(&der), Some(logs))?;
     let authorities = [trust.root.timestamp_authorities(), timestamps.authorities].concat();
     let timestamps = check_timestamps(bundle, TimestampTrust { authorities: &authorities, ..timestamps })?;
     let evidence = Evidence {
@@ -136,7 +150,7 @@ fn check_sigstore(
         misleading_hint: None,
         certificate: None,
         sigstore: Some(evidence),
-        log_entries: bundle.log_entries().to_vec(),
+        log_entries: logged.entries,
         unchecked_log_entries: 0,
         unchecked_timestamps: bundle.timestamps().len() - timestamps.len(),
         timestamps,
@@ -249,6 +263,17 @@ pub enum SignatureError {
         /// Why.
         error: TimestampError,
     },
+    /// An entry of a transparency log does not hold.
+    #[error("log entry {index} in the bundle: {error}")]
+    LogEntry {
+        /// Which one, from 0.
+        index: usize,
+        /// Why.
+        error: LogEntryError,
+    },
+    /// There is no log entry that holds, and one is required.
+    #[error("expected an entry of a transparency log that is trusted in the bundle, found none")]
+    NoLogEntry,
     /// There is no timestamp, and one is required.
     #[error("expected a timestamp in the bundle, found none")]
     NoTimestamp,

@@ -284,7 +284,8 @@ fn timestamps_are_held_to_what_they_say_once_somebody_is_trusted_for_them() {
     stamped["verificationMaterial"]["timestampVerificationData"] =
         json!({ "rfc3161Timestamps": [{ "signedTimestamp": "bm9pc2U=" }] });
     let signer = SignerTrust::Certificates(verifier.trust());
-    let trust = |authorities, required| Trust { signer, timestamps: TimestampTrust { authorities, required } };
+    let trust =
+        |authorities, required| Trust { signer, timestamps: TimestampTrust { authorities, required }, logs: None };
 
     let evidence = verify_with(&stamped, trust(&[], false)).expect("timestamps are not looked at");
     assert_eq!((evidence.unchecked_timestamps, evidence.timestamps.len()), (1, 0));

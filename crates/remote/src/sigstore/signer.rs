@@ -96,7 +96,7 @@ impl<T: TokenSource> Signer for SigstoreSigner<T> {
     }
 
     fn trust(&self) -> Trust<'_> {
-        Trust::sigstore(SigstoreTrust { root: &self.root, signer: SignerRule::Anybody })
+        Trust::sigstore(SigstoreTrust { root: &self.root, signer: SignerRule::Anybody, now: (self.clock)() })
     }
 }
 

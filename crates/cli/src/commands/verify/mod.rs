@@ -9,13 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{ArgAction, Subcommand};
 use model_transparency::envelope::Bundle;
+use model_transparency::log::LogKeys;
 use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
-use model_transparency::trust::{SignerTrust, TimestampTrust, Trust};
+use model_transparency::trust::{LogTrust, SignerTrust, TimestampTrust, Trust, UnknownLogs};
 use model_transparency::verify::{CompareError, CompareOptions, check_signature, compare};
 
 use crate::args::{Global, InstanceArgs, ModelArgs, TimestampArgs};
 use crate::failure::Failure;
-use crate::inputs::{Exclusions, exclusions, timestamp_authorities};
+use crate::inputs::{Exclusions, exclusions, now, timestamp_authorities};
+use crate::instance::resolve;
 use crate::output::{Answer, Console, verify_answer};
 use crate::signature_file;
 
@@ -75,6 +77,10 @@ pub(crate) struct Common {
     #[arg(long, overrides_with = "ignore_unsigned_files")]
     no_ignore_unsigned_files: bool,
 
+    /// Refuse a signature without an entry in a transparency log that holds, as the sigstore method does always
+    #[arg(long, help_heading = "Transparency log")]
+    require_log: bool,
+
     #[command(flatten)]
     timestamps: TimestampArgs,
 
@@ -101,6 +107,7 @@ pub(crate) fn key(
         signature: Some(signature.to_owned()),
         ignore_unsigned_files: false,
         no_ignore_unsigned_files: false,
+        require_log: false,
         timestamps: TimestampArgs::default(),
         instance: InstanceArgs::default(),
     };
@@ -138,11 +145,24 @@ pub(crate) fn verify(
         // Its trusted root says whose timestamps count.
         SignerTrust::Sigstore(_) => Vec::new(),
         SignerTrust::Key(_) | SignerTrust::Certificates(_) => {
-            timestamp_authorities(&common.timestamps, &common.instance, console)?
+            let nobody = InstanceArgs::default();
+            let instance = if is_for_logs_alone(common, &bundle) { &nobody } else { &common.instance };
+            timestamp_authorities(&common.timestamps, instance, console)?
         }
     };
     let timestamps = TimestampTrust { authorities: &authorities, required: common.timestamps.require_timestamp };
-    let verified = check_signature(&bundle, Trust { signer, timestamps })
+    let logs = match signer {
+        SignerTrust::Sigstore(_) => None,
+        SignerTrust::Key(_) | SignerTrust::Certificates(_) => log_keys(common, &bundle, console)?,
+    };
+    let logs = logs.as_ref().map(|logs| LogTrust {
+        logs,
+        // A log that somebody named an instance for has to be one of it.
+        unknown: if is_strict(common) { UnknownLogs::Refuse } else { UnknownLogs::PassOver },
+        required: common.require_log,
+        now: now(),
+    });
+    let verified = check_signature(&bundle, Trust { signer, timestamps, logs })
         .map_err(|error| Failure::signature(error, !bundle.timestamps().is_empty() && authorities.is_empty()))?;
     let statement = verified.statement()?;
     drop(bundle);
@@ -182,6 +202,23 @@ pub(crate) fn verify(
     })?;
     warn_of_links(&verdict.findings, console);
     Ok(verify_answer(&model.path, &signature, &verdict))
+}
+
+/// The logs of the instance, if there is something to check with them.
+fn log_keys(common: &Common, bundle: &Bundle, console: &Console) -> Result<Option<LogKeys>, Failure> {
+    if bundle.log_entries().is_empty() && !common.require_log {
+        return Ok(None);
+    }
+    Ok(Some(resolve(&common.instance, console)?.root.log_keys()))
+}
+
+/// Whether an instance that was named is there for its logs: it need not have a timestamp authority.
+fn is_for_logs_alone(common: &Common, bundle: &Bundle) -> bool {
+    bundle.timestamps().is_empty() && !bundle.log_entries().is_empty() && !common.timestamps.require_timestamp
+}
+
+fn is_strict(common: &Common) -> bool {
+    common.require_log || common.instance.is_given()
 }
 
 /// Names the links that led out of the model or were not descended.

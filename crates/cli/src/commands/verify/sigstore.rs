@@ -8,6 +8,7 @@ use model_transparency::trust::SignerTrust;
 use super::{Common, open, verify};
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::inputs;
 use crate::instance::{ResolvedInstance, Source, resolve};
 use crate::output::{Answer, Console};
 
@@ -60,7 +61,8 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
         Material::Certificate(der) => SignerCertificate::from_der(der).ok(),
         Material::PublicKey { .. } | Material::CertificateChain(_) => None,
     };
-    let trust = SigstoreTrust { root: &instance.root, signer: SignerRule::Named { identity, issuer } };
+    let trust =
+        SigstoreTrust { root: &instance.root, signer: SignerRule::Named { identity, issuer }, now: inputs::now() };
     let outcome = verify(common, signature, SignerTrust::Sigstore(trust), global, console);
     outcome.map_err(|failure| with_hint(failure, certificate.as_ref(), &instance))
 }
