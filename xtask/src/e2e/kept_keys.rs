@@ -40,16 +40,39 @@ pub(super) fn run(scene: &Scene) -> Result<Outcome> {
     }
     report.check("a certificate", certificate(scene, &sandbox, &witnesses, require));
 
-    let name = "another log, if one is required";
     if requires_log {
-        std::fs::copy(&scene.other.files.trust_config, sandbox.path("other.json"))?;
-        let verify = "verify key model --public-key p256.pub --signature p256.sig --require-log";
-        let said = sandbox.run(ours, &format!("{verify} --trust-config other.json"))?;
-        report.check(name, said.fails(1, &[]));
+        refusals(scene, &sandbox, &mut report)?;
     } else {
-        report.skip(name, "this command has no --require-log");
+        report.skip("a log that is required", "this command has no --require-log");
     }
     Ok(report.close())
+}
+
+/// What is not taken where an entry in a log is required.
+fn refusals(scene: &Scene, sandbox: &Sandbox<'_>, report: &mut Report) -> Result<()> {
+    std::fs::copy(&scene.other.files.trust_config, sandbox.path("other.json"))?;
+    sandbox
+        .run(&scene.ours, "sign key model --private-key p256.key --signature without.sig")?
+        .succeeds()
+        .context("without a log entry")?;
+    let (mut moved, mut altered) = (sandbox.json("without.sig")?, sandbox.json("p256.sig")?);
+    moved["verificationMaterial"]["tlogEntries"] = altered["verificationMaterial"]["tlogEntries"].clone();
+    sandbox.write("moved.sig", moved.to_string())?;
+    let hashes = &mut altered["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]["hashes"];
+    hashes.as_array_mut().context("the proof has no hashes")?.reverse();
+    sandbox.write("altered.sig", altered.to_string())?;
+
+    for (name, signature, trust, says) in [
+        ("no log entry", "without.sig", TRUST, "expected an entry of a transparency log that is trusted in the bundle"),
+        ("an entry of another signature", "moved.sig", TRUST, "it is about another signature"),
+        ("another inclusion proof", "altered.sig", TRUST, "the log does not prove that it has it"),
+        ("the log of another instance", "p256.sig", "other.json", "which is not trusted"),
+    ] {
+        let verify = format!("verify key model --public-key p256.pub --signature {signature} --require-log");
+        let said = sandbox.run(&scene.ours, &format!("{verify} --trust-config {trust}"))?;
+        report.check(&format!("refused: {name}"), said.fails(1, &[says]));
+    }
+    Ok(())
 }
 
 fn certificate(scene: &Scene, sandbox: &Sandbox<'_>, witnesses: &str, require: &str) -> Result<()> {
