@@ -165,8 +165,8 @@ fn given(args: &IdentityArgs, console: &Console) -> Option<Source> {
     if let Some(path) = &args.identity_token_file {
         return Some(Source::File(path.clone()));
     }
-    let text = std::env::var(TOKEN_VARIABLE).ok().filter(|text| !text.is_empty())?;
-    Some(Source::Text { what: TOKEN_VARIABLE, text: Zeroizing::new(text) })
+    let text = std::env::var_os(TOKEN_VARIABLE).filter(|text| !text.is_empty())?;
+    Some(Source::Text { what: TOKEN_VARIABLE, text: Zeroizing::new(text.to_string_lossy().into_owned()) })
 }
 
 /// The token of the job or the machine.

@@ -71,9 +71,14 @@ impl Endpoint {
         shown
     }
 
+    /// [`Self::shown`] as a text, without a slash at its end.
+    pub(crate) fn shown_text(&self) -> String {
+        self.shown().as_str().trim_end_matches('/').to_owned()
+    }
+
     /// What went wrong with it; `reason` reads on from its name.
     pub(crate) fn failed(&self, reason: impl Into<String>) -> ServiceError {
-        ServiceError { role: self.role, url: self.shown().to_string(), reason: reason.into() }
+        ServiceError { role: self.role, url: self.shown_text(), reason: reason.into() }
     }
 
     /// Why it gave no answer.

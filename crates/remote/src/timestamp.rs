@@ -28,6 +28,12 @@ impl HttpTimestamper {
         let endpoint = Endpoint::new(Role::TimestampAuthority, url, Redirects::OfTheSame, Patience::default())?;
         Ok(Self { endpoint, authorities })
     }
+
+    /// Where it is, without what may be secret in that.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.endpoint.shown_text()
+    }
 }
 
 impl Timestamper for HttpTimestamper {

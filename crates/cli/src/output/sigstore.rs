@@ -109,10 +109,10 @@ pub(super) fn log_entries_json(entries: &[LogEntryRecord]) -> Value {
 }
 
 /// Entries that were made just now, each with where its log is.
-pub(super) fn new_log_entries_json(entries: &[(&str, LogEntryRecord)]) -> Value {
-    let one = |(url, entry): &(&str, LogEntryRecord)| {
+pub(super) fn new_log_entries_json(entries: &[(String, LogEntryRecord)]) -> Value {
+    let one = |(url, entry): &(String, LogEntryRecord)| {
         let mut json = log_entries_json(std::slice::from_ref(entry))[0].take();
-        json["url"] = (*url).into();
+        json["url"] = url.as_str().into();
         json
     };
     entries.iter().map(one).collect()

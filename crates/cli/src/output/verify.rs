@@ -101,7 +101,7 @@ pub(crate) struct Signed<'a> {
     /// The times that the timestamps in the signature state.
     pub(crate) timestamps: &'a [UnixTime],
     /// The entries in transparency logs, each with where its log is.
-    pub(crate) log_entries: &'a [(&'a str, LogEntryRecord)],
+    pub(crate) log_entries: &'a [(String, LogEntryRecord)],
     pub(crate) length_bytes: u64,
 }
 

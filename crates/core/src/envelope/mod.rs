@@ -12,5 +12,5 @@ pub use bundle::{Bundle, InvalidBundle, MAX_BUNDLE_BYTES, Material, ReadBundleEr
 pub use json::InvalidJson;
 pub(crate) use json::{Object, parse_object, require_unique_members};
 pub use log_entry::LogEntryRecord;
-pub(crate) use pae::{PAYLOAD_TYPE, pae};
+pub(crate) use pae::{PAYLOAD_TYPE, pae, pae_prefix};
 pub use statement::{FormatVersion, InvalidStatement, Statement};

@@ -5,9 +5,14 @@ pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// The bytes that a DSSE signature covers.
 pub(crate) fn pae(payload: &[u8]) -> Vec<u8> {
-    let mut encoded = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
+    let mut encoded = pae_prefix(payload.len()).into_bytes();
     encoded.extend_from_slice(payload);
     encoded
+}
+
+/// What stands before a payload of this length in these bytes.
+pub(crate) fn pae_prefix(length_bytes: usize) -> String {
+    format!("DSSEv1 {} {PAYLOAD_TYPE} {length_bytes} ", PAYLOAD_TYPE.len())
 }
 
 #[cfg(test)]

@@ -62,19 +62,16 @@ pub fn sign_model(
 ) -> Result<NewSignature, SignError> {
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
-    let message = pae(&payload);
-    let Signed { signature, key, material } = signer.sign(&message, &payload)?;
-    let submission =
-        LogSubmission { payload: &payload, message: &message, signature: &signature, material: &material, key: &key };
+    let Signed { signature, key, material } = signer.sign(&pae(&payload), &payload)?;
+    let submission = LogSubmission { payload: &payload, signature: &signature, material: &material, key: &key };
     let Testimony { timestamps, log_entries } = witnesses.testify(&submission)?;
-    drop(message);
     let json = Bundle::new(payload, signature, material, log_entries, timestamps).to_json();
     if json.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(SignError::TooLarge { found: json.len() as u64 });
     }
     let bundle = Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))?;
     drop(json);
-    let verified = verify::check_signature(&bundle, signer.trust())?;
+    let verified = verify::check_signature(&bundle, Trust { logs: witnesses.trusted_logs, ..signer.trust() })?;
     let evidence = verified.evidence().clone();
     let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
     if *read_back.get() != statement {

@@ -10,10 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::SignError;
-use crate::envelope::{LogEntryRecord, Material, PAYLOAD_TYPE};
+use crate::envelope::{LogEntryRecord, Material, PAYLOAD_TYPE, pae_prefix};
 use crate::key::{KeyAlgorithm, PublicKey};
 use crate::timestamp::Timestamp;
-use crate::trust::TimestampAuthority;
+use crate::trust::{LogTrust, TimestampAuthority};
 
 /// Somebody else who says when a signature was there.
 pub trait Timestamper: Sync {
@@ -40,7 +40,6 @@ pub trait Log: Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct LogSubmission<'a> {
     pub(super) payload: &'a [u8],
-    pub(super) message: &'a [u8],
     pub(super) signature: &'a [u8],
     pub(super) material: &'a Material,
     pub(super) key: &'a PublicKey,
@@ -89,7 +88,10 @@ impl<'a> LogSubmission<'a> {
             KeyAlgorithm::EcdsaP521 => &digest::SHA512,
             KeyAlgorithm::Ed25519 => return None,
         };
-        Some(digest::digest(hash, self.message).as_ref().to_vec())
+        let mut digest = digest::Context::new(hash);
+        digest.update(pae_prefix(self.payload.len()).as_bytes());
+        digest.update(self.payload);
+        Some(digest.finish().as_ref().to_vec())
     }
 
     /// The DSSE envelope, JSON. It is as long as the list of the model's files.
@@ -122,6 +124,8 @@ pub struct Witnesses<'a> {
     pub timestampers: &'a [&'a dyn Timestamper],
     /// Each has to add it.
     pub logs: &'a [&'a dyn Log],
+    /// Whose entries count, for a signer who does not rest on an instance: the new ones have to hold.
+    pub trusted_logs: Option<LogTrust<'a>>,
 }
 
 /// What they answered, in the order of the witnesses.

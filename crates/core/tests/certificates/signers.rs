@@ -122,7 +122,7 @@ fn without_the_timestamp_that_was_asked_for_there_is_no_signature() {
     let trusted = vec![TimestampAuthority::new(vec![root.certificate])];
     let sign = |answer, authorities| -> Result<Bundle, SignError> {
         let stamper = Stamper { answer, authorities };
-        let witnesses = Witnesses { timestampers: &[&stamper], logs: &[] };
+        let witnesses = Witnesses { timestampers: &[&stamper], ..Witnesses::default() };
         sign_model("model", manifest(), &KeySigner::new(&*KEY), witnesses).map(|signed| signed.bundle)
     };
     let lost = ServiceError {

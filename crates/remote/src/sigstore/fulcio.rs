@@ -36,6 +36,12 @@ impl Fulcio {
         Ok(Self { endpoint: Endpoint::new(Role::CertificateAuthority, url, Redirects::Refused, patience)? })
     }
 
+    /// Where it is, without what may be secret in that.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.endpoint.shown_text()
+    }
+
     /// Whether nobody on the way sees what it is sent: it is asked over HTTPS, or is on this machine.
     #[must_use]
     pub fn is_confidential(&self) -> bool {

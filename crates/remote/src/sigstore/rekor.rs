@@ -48,6 +48,12 @@ impl Rekor {
         Self::with_patience(url, version, Patience::default())
     }
 
+    /// Where it is, without what may be secret in that.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.endpoint.shown_text()
+    }
+
     pub(crate) fn with_patience(url: &str, version: RekorVersion, patience: Patience) -> Result<Self, InvalidEndpoint> {
         Ok(Self { endpoint: Endpoint::new(Role::TransparencyLog, url, Redirects::OfTheSame, patience)?, version })
     }

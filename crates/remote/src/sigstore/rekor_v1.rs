@@ -182,3 +182,90 @@ struct Kind {
     kind: String,
     api_version: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn answer() -> Value {
+        let body = STANDARD.encode(r#"{"apiVersion":"0.0.1","kind":"dsse","spec":{}}"#);
+        let hash = "00ff".repeat(16);
+        json!({ "24296fb24b8ad77a": {
+            "body": body,
+            "integratedTime": 1_700_000_000,
+            "logID": hash,
+            "logIndex": 12_345_678,
+            "verification": {
+                "inclusionProof": {
+                    "checkpoint": "log - 1\n2\nroot\n\n— log signature\n",
+                    "hashes": [hash, hash],
+                    "logIndex": 1,
+                    "rootHash": hash,
+                    "treeSize": 2,
+                },
+                "signedEntryTimestamp": "c2V0",
+            },
+        }})
+    }
+
+    fn read(answer: &Value) -> Result<LogEntryRecord, String> {
+        entry(serde_json::from_value(answer.clone()).map_err(|error| error.to_string())?)
+    }
+
+    #[test]
+    fn an_answer_becomes_what_bundles_have() {
+        let record = read(&answer()).expect("an entry").to_json();
+        let hash = STANDARD.encode([0x00, 0xff].repeat(16));
+        assert_eq!(record["logIndex"], "12345678");
+        assert_eq!(record["logId"]["keyId"], hash);
+        assert_eq!(record["kindVersion"], json!({ "kind": "dsse", "version": "0.0.1" }));
+        assert_eq!(record["integratedTime"], "1700000000");
+        assert_eq!(record["inclusionPromise"]["signedEntryTimestamp"], "c2V0");
+        assert_eq!(record["inclusionProof"]["logIndex"], "1");
+        assert_eq!(record["inclusionProof"]["hashes"], json!([hash, hash]));
+        assert_eq!(record["canonicalizedBody"], answer()["24296fb24b8ad77a"]["body"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_answer_is_named() {
+        let changed = |pointer: &str, value: Value| {
+            let mut answer = answer();
+            *answer["24296fb24b8ad77a"].pointer_mut(pointer).expect("it is there") = value;
+            read(&answer).expect_err(pointer)
+        };
+        assert_eq!(read(&json!({})).expect_err("none"), "expected one entry, found 0");
+        assert!(changed("/body", "-".into()).starts_with("`body`"));
+        assert!(changed("/body", "e30=".into()).contains("missing field `kind`"));
+        assert!(changed("/logID", "xyz".into()).starts_with("expected hex"));
+        assert!(changed("/logIndex", (-1).into()).contains("invalid value"));
+        assert!(changed("/verification", Value::Null).contains("Verification"));
+        assert!(changed("/verification/inclusionProof/hashes", vec!["00"; 10_000].into()).contains("hashes"));
+    }
+
+    #[test]
+    fn a_certificate_is_wrapped_as_pem_is() {
+        let text = pem("CERTIFICATE", &[7; 100]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.iter().map(|line| line.len()).collect::<Vec<_>>(), [27, 64, 64, 8, 25]);
+        assert_eq!(STANDARD.decode(lines[1..4].concat()), Ok(vec![7; 100]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_is_too_strange_to_be_refused(place in 0..9usize, text in ".*", number in any::<i64>()) {
+            let places = [
+                "/body", "/integratedTime", "/logID", "/logIndex", "/verification/signedEntryTimestamp",
+                "/verification/inclusionProof/checkpoint", "/verification/inclusionProof/hashes/0",
+                "/verification/inclusionProof/rootHash", "/verification/inclusionProof/treeSize",
+            ];
+            for value in [Value::from(text), Value::from(number)] {
+                let mut answer = answer();
+                *answer["24296fb24b8ad77a"].pointer_mut(places[place]).expect("it is there") = value;
+                let _ = read(&answer);
+            }
+        }
+    }
+}

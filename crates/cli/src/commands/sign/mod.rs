@@ -22,6 +22,8 @@ use model_transparency::output::{Access, Existing};
 use model_transparency::sign::{Log, NewSignature, Signer, Timestamper, Witnesses, sign_model};
 use model_transparency::timestamp::Timestamp;
 
+use model_transparency_remote::sigstore::Rekor;
+
 use super::digest::list;
 use crate::args::{Global, HashingArgs, ModelArgs};
 use crate::failure::Failure;
@@ -145,14 +147,14 @@ fn write_signature(
     drop(list);
     let timestampers: Vec<&dyn Timestamper> = asked.timestampers.iter().map(|timestamper| timestamper as _).collect();
     let logs: Vec<&dyn Log> = asked.logs.iter().map(|log| log as _).collect();
-    let witnesses = Witnesses { timestampers: &timestampers, logs: &logs };
+    let witnesses = Witnesses { timestampers: &timestampers, logs: &logs, trusted_logs: asked.trusted_logs() };
     let NewSignature { bundle, statement, evidence } = sign_model(&name, manifest, signer, witnesses)?;
     if evidence.key_algorithm == (KeyAlgorithm::Rsa { bits: 2048 }) {
         console.warn("an RSA key of 2048 bits is the shortest that is accepted; use 3072 or more, or ECDSA");
     }
     let json = bundle.to_json();
     let timestamps = timestamps(&bundle);
-    let log_entries: Vec<_> = asked.log_urls.iter().map(String::as_str).zip(bundle.log_entries().to_vec()).collect();
+    let log_entries: Vec<_> = asked.logs.iter().map(Rekor::url).zip(bundle.log_entries().to_vec()).collect();
     drop(bundle);
     model_transparency::output::write(&target.signature, &json, Access::Everyone, Existing::Replace)?;
     let signed = Signed {

@@ -12,7 +12,7 @@ use crate::args::{Global, IdentityArgs, InstanceArgs, ServiceArgs};
 use crate::failure::Failure;
 use crate::identity::{Provider, Tokens};
 use crate::inputs::now;
-use crate::instance::{self, ResolvedInstance, Source};
+use crate::instance::{self, ResolvedInstance};
 use crate::output::{Answer, Console};
 
 /// Sign as who you are, without a key to keep (the default method)
@@ -45,10 +45,12 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     if !fulcio.is_confidential() {
         console.warn(&format!(
             "the identity token is sent to {} unencrypted: whoever sees it can sign in its name",
-            services.fulcio
+            fulcio.url()
         ));
     }
-    let is_public = matches!(instance.source, Source::Embedded(_));
+    let urls = [fulcio.url()].into_iter().chain(asked.urls()).collect::<Vec<_>>().join(", ");
+    console.debug(&format!("signing with {}: {urls}", instance.source));
+    let is_public = args.instance.trust_config.is_none() && args.instance.trusted_root.is_none();
     let provider = Provider { issuer: services.oidc.as_deref(), is_public };
     let tokens = Tokens::find(&args.identity, &provider, console)?;
     let logs_in_meanwhile = tokens.need_patience();

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
+use model_transparency::log::LogKeys;
 use model_transparency::sigstore::{Service, ServiceKind, Services, TrustedRoot};
-use model_transparency::trust::TimestampAuthority;
+use model_transparency::trust::{LogTrust, TimestampAuthority, UnknownLogs};
 use model_transparency_remote::InvalidEndpoint;
 use model_transparency_remote::sigstore::{Rekor, RekorVersion};
 use model_transparency_remote::timestamp::HttpTimestamper;
 
 use crate::args::{InstanceArgs, LogArgs, RekorVersionArg, StampArgs};
 use crate::failure::Failure;
-use crate::inputs::certificates;
+use crate::inputs::{certificates, now};
 use crate::instance::{self, ResolvedInstance};
 use crate::output::Console;
 
@@ -34,10 +35,8 @@ pub(crate) struct WitnessArgs {
 pub(crate) struct Asked {
     pub(super) timestampers: Vec<HttpTimestamper>,
     pub(super) logs: Vec<Rekor>,
-    /// Where the logs are.
-    pub(super) log_urls: Vec<String>,
-    /// Whose logs count; a signer that trusts an instance itself needs none.
-    pub(super) root: Option<TrustedRoot>,
+    /// Whose entries count; a signer that rests on an instance needs none.
+    log_keys: Option<LogKeys>,
 }
 
 impl WitnessArgs {
@@ -62,7 +61,7 @@ impl WitnessArgs {
             let instance = instance::resolve(&self.instance, console)?;
             let version = self.log.rekor_version.map(RekorVersionArg::major);
             asked.add_log("--rekor-url", url, version.unwrap_or_else(|| listed_version(&instance, url)))?;
-            asked.root = Some(instance.root);
+            asked.log_keys = Some(instance.root.log_keys());
         }
         Ok(asked)
     }
@@ -89,6 +88,17 @@ impl Asked {
         Ok(asked)
     }
 
+    /// Where they are.
+    pub(super) fn urls(&self) -> impl Iterator<Item = String> {
+        self.logs.iter().map(Rekor::url).chain(self.timestampers.iter().map(HttpTimestamper::url))
+    }
+
+    /// Whose entries count.
+    pub(super) fn trusted_logs(&self) -> Option<LogTrust<'_>> {
+        let trust = |logs| LogTrust { logs, unknown: UnknownLogs::Refuse, required: true, now: now() };
+        self.log_keys.as_ref().map(trust)
+    }
+
     fn add_timestamper(&mut self, what: &str, url: &str, trusted: Vec<TimestampAuthority>) -> Result<(), Failure> {
         self.timestampers.push(HttpTimestamper::new(url, trusted).map_err(|error| invalid_endpoint(what, &error))?);
         Ok(())
@@ -98,7 +108,6 @@ impl Asked {
         let unknown = || Failure::usage(format!("{what}: expected Rekor 1 or 2, found version {version}"));
         let version = RekorVersion::from_major(version).ok_or_else(unknown)?;
         self.logs.push(Rekor::new(url, version).map_err(|error| invalid_endpoint(what, &error))?);
-        self.log_urls.push(url.to_owned());
         Ok(())
     }
 }

@@ -145,7 +145,9 @@ pub(crate) fn verify(
         // Its trusted root says whose timestamps count.
         SignerTrust::Sigstore(_) => Vec::new(),
         SignerTrust::Key(_) | SignerTrust::Certificates(_) => {
-            timestamp_authorities(&common.timestamps, &common.instance, console)?
+            let nobody = InstanceArgs::default();
+            let instance = if is_for_logs_alone(common, &bundle) { &nobody } else { &common.instance };
+            timestamp_authorities(&common.timestamps, instance, console)?
         }
     };
     let timestamps = TimestampTrust { authorities: &authorities, required: common.timestamps.require_timestamp };
@@ -208,6 +210,11 @@ fn log_keys(common: &Common, bundle: &Bundle, console: &Console) -> Result<Optio
         return Ok(None);
     }
     Ok(Some(resolve(&common.instance, console)?.root.log_keys()))
+}
+
+/// Whether an instance that was named is there for its logs: it need not have a timestamp authority.
+fn is_for_logs_alone(common: &Common, bundle: &Bundle) -> bool {
+    bundle.timestamps().is_empty() && !bundle.log_entries().is_empty() && !common.timestamps.require_timestamp
 }
 
 fn is_strict(common: &Common) -> bool {

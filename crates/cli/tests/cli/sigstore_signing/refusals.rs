@@ -147,6 +147,9 @@ fn secrets_in_urls_are_not_shown() {
     stack.sigstore.fail(Service::RekorV1, Fault::Status(400, "no".to_owned()));
     let run = stack.sandbox.fails(SIGN, 3, &["the transparency log `http://127.0.0.1"]);
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+    stack.sigstore.heal(Service::RekorV1);
+    let run = stack.sandbox.ok(SIGN);
+    assert!(!(run.stdout + &run.stderr).contains("hunter2"));
 }
 
 #[test]
@@ -168,4 +171,16 @@ fn a_fulcio_that_certifies_somebody_else_is_noticed() {
     stack.sigstore.heal(Service::Fulcio);
     stack.sandbox.write("token", stack.sigstore.token(&workflow));
     stack.sandbox.ok(SIGN);
+}
+
+#[test]
+fn a_token_that_travels_unencrypted_is_warned_of() {
+    let stack = Stack::new(&SigningConfig::default());
+    // This machine too, but not by a name that nobody else has.
+    let fulcio = stack.sigstore.url(Service::Fulcio).replace("127.0.0.1", "0.0.0.0");
+    let (_, document) = stack.sandbox.json(&format!("{SIGN} --fulcio-url {fulcio}"));
+    let warning = format!("the identity token is sent to {fulcio} unencrypted");
+    assert!(document["warnings"][0].as_str().is_some_and(|text| text.starts_with(&warning)), "{document}");
+    let (code, document) = stack.sandbox.json(SIGN);
+    assert_eq!((code, document["warnings"].as_array().map(Vec::len)), (0, Some(0)), "{document}");
 }
