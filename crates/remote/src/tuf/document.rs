@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model_transparency::certificate::UnixTime;
-use model_transparency::sigstore::{InvalidTrustConfig, TrustConfig};
+use model_transparency::sigstore::{Instance, InvalidTrustConfig, TrustConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ struct Document {
     trusted_root: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     signing_config: Option<Value>,
-    #[serde(rename = "published")]
+    #[serde(rename = "published", skip_serializing_if = "Option::is_none")]
     proof: Option<Proof>,
 }
 
@@ -33,6 +33,14 @@ struct Proof {
     files: BTreeMap<String, String>,
 }
 
+impl Document {
+    fn to_json(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("text and JSON always serialise");
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
 /// The document of `files`.
 pub(super) fn render(repository: &str, refreshed: UnixTime, files: &Files) -> Result<Vec<u8>, InvalidTrustConfig> {
     let document = Document {
@@ -41,9 +49,20 @@ pub(super) fn render(repository: &str, refreshed: UnixTime, files: &Files) -> Re
         signing_config: target(files, SIGNING_CONFIG)?,
         proof: Some(Proof { by: repository.to_owned(), refreshed: refreshed.to_string(), files: files.texts() }),
     };
-    let mut bytes = serde_json::to_vec_pretty(&document).expect("text and JSON always serialise");
-    bytes.push(b'\n');
-    Ok(bytes)
+    Ok(document.to_json())
+}
+
+/// What this crate was built with as such a document, which has no proof.
+#[must_use]
+pub fn trust_config_json(instance: Instance) -> Vec<u8> {
+    let parse = |json| serde_json::from_str(json).expect("what is built in is tested");
+    let document = Document {
+        media_type: MEDIA_TYPE.to_owned(),
+        trusted_root: parse(instance.trusted_root_json()),
+        signing_config: Some(parse(instance.signing_config_json())),
+        proof: None,
+    };
+    document.to_json()
 }
 
 fn target(files: &Files, name: &str) -> Result<Option<Value>, InvalidTrustConfig> {

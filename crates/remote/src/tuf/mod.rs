@@ -22,7 +22,7 @@ use url::Url;
 use files::Files;
 use mirror::Mirror;
 
-pub use document::InvalidPublication;
+pub use document::{InvalidPublication, trust_config_json};
 
 const TRUSTED_ROOT: &str = "trusted_root.json";
 const SIGNING_CONFIG: &str = "signing_config.v0.2.json";
@@ -64,6 +64,18 @@ impl TufRepository {
         url.set_query(None);
         url.set_fragment(None);
         Ok(Self { url, instance: None, root })
+    }
+
+    /// The same, to begin from the root of what it published before.
+    #[must_use]
+    pub fn after(self, publication: &Publication) -> Self {
+        Self { root: publication.files.get(files::ROOT).or(self.root), ..self }
+    }
+
+    /// The public instance that it is of.
+    #[must_use]
+    pub const fn instance(&self) -> Option<Instance> {
+        self.instance
     }
 
     /// A name for a folder of its own: letters, digits, dots and hyphens.
@@ -157,6 +169,15 @@ impl Publication {
     #[must_use]
     pub const fn versions(&self) -> Versions {
         self.versions
+    }
+
+    /// Whether the other one has the same trusted root and the same services.
+    #[must_use]
+    pub fn publishes_the_same_as(&self, other: &Self) -> bool {
+        [TRUSTED_ROOT, SIGNING_CONFIG]
+            .map(files::target)
+            .iter()
+            .all(|name| self.files.get(name) == other.files.get(name))
     }
 
     /// What was published.
