@@ -14,12 +14,22 @@ use model_transparency_remote::tuf::{Publication, TufRepository};
 
 use crate::failure::Failure;
 use crate::inputs::read_limited;
+use crate::output::Console;
 
 const WHAT: &str = "the copy of what the TUF repository published,";
 const FILE: &str = "published.json";
 
-/// Where the copy of a repository is, if the user has a cache.
-pub(crate) fn path(repository: &TufRepository) -> Option<PathBuf> {
+/// Where the copy of a repository is kept.
+pub(crate) fn place(repository: &TufRepository) -> Result<PathBuf, Failure> {
+    path(repository).ok_or_else(|| {
+        Failure::could_not_check(
+            "no_cache",
+            "there is no place for a copy: expected a folder in XDG_CACHE_HOME or HOME",
+        )
+    })
+}
+
+fn path(repository: &TufRepository) -> Option<PathBuf> {
     let folder = folder(|variable| env::var_os(variable).map(PathBuf::from))?;
     Some(folder.join("model-signing").join("trust").join(repository.folder_name()).join(FILE))
 }
@@ -32,6 +42,14 @@ pub(crate) fn read(repository: &TufRepository) -> Result<Option<Publication>, Fa
     }
 }
 
+/// The copy that is about to be replaced. It bounds what is new; one that can't be believed bounds nothing.
+pub(crate) fn read_for_replacement(repository: &TufRepository, console: &Console) -> Option<Publication> {
+    read(repository).unwrap_or_else(|failure| {
+        console.warn(&format!("{}; it is replaced", failure.message));
+        None
+    })
+}
+
 /// Reads what `repository` published from a file.
 pub(crate) fn publication(what: &str, path: &Path, repository: &TufRepository) -> Result<Publication, Failure> {
     let json = read_limited(what, path, MAX_TRUST_CONFIG_BYTES as u64 + 1)?;
@@ -39,20 +57,13 @@ pub(crate) fn publication(what: &str, path: &Path, repository: &TufRepository) -
         .map_err(|error| Failure::rejected("invalid_publication", format!("{what} `{}`: {error}", path.display())))
 }
 
-/// Keeps a copy, in place of an older one.
-pub(crate) fn keep(repository: &TufRepository, publication: &Publication) -> Result<PathBuf, Failure> {
-    let path = path(repository).ok_or_else(|| {
-        Failure::could_not_check(
-            "no_cache",
-            "there is no place for a copy: expected a folder in XDG_CACHE_HOME or HOME",
-        )
-    })?;
+/// Keeps a copy at its [`place`], instead of an older one.
+pub(crate) fn keep(path: &Path, publication: &Publication) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or(Path::new("."));
     create_dir_all(folder).map_err(|error| {
         Failure::could_not_check("unwritable", format!("the folder `{}` cannot be made: {error}", folder.display()))
     })?;
-    write(&path, &publication.to_json(), Access::Everyone, Existing::Replace)?;
-    Ok(path)
+    Ok(write(path, &publication.to_json(), Access::Everyone, Existing::Replace)?)
 }
 
 /// Whether there is something; what can't be seen is read, and its error told.

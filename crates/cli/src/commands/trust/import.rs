@@ -37,13 +37,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     const WHAT: &str = "the file";
     let mut repository = args.repository.repository(&args.root)?;
-    let before = match cache::read(&repository) {
-        Ok(before) => before,
-        Err(failure) => {
-            console.warn(&format!("{}; it is replaced", failure.message));
-            None
-        }
-    };
+    let place = cache::place(&repository)?;
+    let before = cache::read_for_replacement(&repository, console);
     if repository.instance().is_none() && args.root.root.is_none() {
         let Some(before) = &before else {
             return Err(Failure::usage(format!("nothing is known of `{repository}` yet"))
@@ -66,8 +61,8 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         );
         return Err(Failure::rejected("older", message).with_hint("--force keeps it all the same"));
     }
-    let path = cache::keep(&repository, &publication)?;
-    Ok(kept_answer("Imported", &repository, &publication, before.as_ref(), &path))
+    cache::keep(&place, &publication)?;
+    Ok(kept_answer("Imported", &repository, &publication, before.as_ref(), &place))
 }
 
 /// By the versions that were signed; when they were asked for says less.

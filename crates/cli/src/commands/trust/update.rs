@@ -28,15 +28,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let repository = args.repository.repository(&args.root)?;
-    // It is a bound for what is new. A copy that can't be believed bounds nothing, and is replaced.
-    let before = cache::read(&repository).unwrap_or_else(|failure| {
-        console.warn(&format!("{}; it is replaced", failure.message));
-        None
-    });
+    let place = cache::place(&repository)?;
+    let before = cache::read_for_replacement(&repository, console);
     let publication = Publication::fetch(&repository, before.as_ref(), now()).map_err(|error| match error {
         FetchError::NoRoot => nothing_kept(&repository).with_hint("--root FILE names the root metadata to begin from"),
         error => error.into(),
     })?;
-    let path = cache::keep(&repository, &publication)?;
-    Ok(kept_answer("Updated", &repository, &publication, before.as_ref(), &path))
+    cache::keep(&place, &publication)?;
+    Ok(kept_answer("Updated", &repository, &publication, before.as_ref(), &place))
 }
