@@ -15,6 +15,7 @@ use model_transparency::sigstore::SigstoreError;
 use model_transparency::verify::{CompareError, SignatureError};
 #[cfg(feature = "pkcs11")]
 use model_transparency_remote::pkcs11::{InvalidUri, KeyError, PinFileError, TokenError};
+use model_transparency_remote::tuf::FetchError;
 
 use crate::exit::Exit;
 
@@ -244,6 +245,19 @@ impl From<WriteError> for Failure {
             WriteError::Exists { .. } => "exists",
         };
         Self::could_not_check(kind, error.to_string())
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        let message = error.to_string();
+        match error {
+            FetchError::NoRoot => Self::usage(message),
+            FetchError::Client(_) | FetchError::NotFetched { .. } => Self::could_not_check("not_fetched", message)
+                .with_hint("what is known stays as it was; `trust import FILE` takes it from another machine"),
+            FetchError::Refused { .. } => Self::rejected("untrusted_metadata", message),
+            FetchError::Unusable(_) => Self::rejected("invalid_trust_config", message),
+        }
     }
 }
 

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use model_transparency::certificate::UnixTime;
 use model_transparency::sigstore::{Instance, MAX_TRUST_CONFIG_BYTES, SigningConfig, TrustConfig, TrustedRoot};
 use model_transparency::trust::{MAX_TRUSTED_ROOT_BYTES, TimestampAuthority};
+use model_transparency_remote::tuf::{Publication, TufRepository};
 
 use crate::args::InstanceArgs;
+use crate::cache;
 use crate::failure::Failure;
 use crate::inputs::{now, read_limited};
 use crate::output::Console;
 
-/// How old what is built in may be without a word about it.
+/// How old the knowledge of a public instance may be without a word about it.
 const MAX_SILENT_AGE_SECONDS: u64 = 180 * 24 * 60 * 60;
 
 /// An instance, as a command uses it.
@@ -35,6 +37,10 @@ pub(crate) enum Source {
     TrustedRoot(PathBuf),
     /// What the tool was built with.
     Embedded(Instance),
+    /// What a public instance published, as the cache has it.
+    Cached(Instance, UnixTime),
+    /// What the TUF repository of another one published, as the cache has it.
+    Mirror(String, UnixTime),
 }
 
 impl Source {
@@ -43,6 +49,15 @@ impl Source {
         match self {
             Self::TrustConfig(_) | Self::TrustedRoot(_) => None,
             Self::Embedded(_) => Some(Instance::embedded_since()),
+            Self::Cached(_, date) | Self::Mirror(_, date) => Some(*date),
+        }
+    }
+
+    /// The public instance that it is about.
+    pub(crate) fn public(&self) -> Option<Instance> {
+        match self {
+            Self::Embedded(instance) | Self::Cached(instance, _) => Some(*instance),
+            Self::TrustConfig(_) | Self::TrustedRoot(_) | Self::Mirror(..) => None,
         }
     }
 }
@@ -53,6 +68,8 @@ impl fmt::Display for Source {
             Self::TrustConfig(path) => write!(f, "the trust configuration `{}`", path.display()),
             Self::TrustedRoot(path) => write!(f, "the trusted root `{}`", path.display()),
             Self::Embedded(instance) => write!(f, "{instance} as of {}, built in", Instance::EMBEDDED_SINCE),
+            Self::Cached(instance, date) => write!(f, "{instance} as of {date}"),
+            Self::Mirror(repository, date) => write!(f, "the instance of `{repository}` as of {date}"),
         }
     }
 }
@@ -68,7 +85,25 @@ pub(crate) fn resolve(args: &InstanceArgs, console: &Console) -> Result<Resolved
         let root = TrustedRoot::from_json(&json).map_err(|error| invalid_root(path, &error.to_string()))?;
         return Ok(ResolvedInstance { root, signing: None, source: Source::TrustedRoot(path.clone()) });
     }
-    Ok(embedded(args.public(), console))
+    let instance = args.public();
+    let found = newest(instance, cache::read(&TufRepository::public(instance)), console);
+    note_age(&found.source, console);
+    Ok(found)
+}
+
+/// The instance of a TUF repository, as the cache has it.
+pub(crate) fn mirrored(repository: &TufRepository) -> Result<(ResolvedInstance, Publication), Failure> {
+    let publication = cache::read(repository)?.ok_or_else(|| nothing_kept(repository))?;
+    let source = Source::Mirror(publication.repository().to_owned(), publication.refreshed());
+    Ok((published(&publication, source), publication))
+}
+
+/// The copy in the cache that there is none of.
+pub(crate) fn nothing_kept(repository: &TufRepository) -> Failure {
+    Failure::could_not_check("not_in_cache", format!("the cache has no copy of what `{repository}` published")).with_hint(
+        "`model-signing trust update --mirror URL --root FILE` fetches it; `model-signing trust import FILE` takes it from \
+         another machine",
+    )
 }
 
 /// The timestamp authorities of the instance that was named; none if none was.
@@ -114,17 +149,67 @@ fn invalid_root(path: &Path, reason: &str) -> Failure {
     Failure::rejected("invalid_trusted_root", format!("{TRUSTED_ROOT} `{}`: {reason}", path.display()))
 }
 
-fn embedded(instance: Instance, console: &Console) -> ResolvedInstance {
-    let since = Instance::embedded_since();
-    if now().0.saturating_sub(since.0) > MAX_SILENT_AGE_SECONDS {
-        console.note(&format!(
-            "{instance} is known as of {}, when this tool was built; `model-signing trust update` asks for what is new",
-            Instance::EMBEDDED_SINCE
-        ));
+/// The newer one of what is built in and what is kept.
+///
+/// A copy that can't be believed is passed over with a warning, not refused: whoever can break it can as well take it
+/// away, and what is built in is good on its own.
+fn newest(instance: Instance, kept: Result<Option<Publication>, Failure>, console: &Console) -> ResolvedInstance {
+    match kept {
+        Ok(Some(publication)) if publication.refreshed() > Instance::embedded_since() => {
+            published(&publication, Source::Cached(instance, publication.refreshed()))
+        }
+        Ok(_) => embedded(instance),
+        Err(failure) => {
+            console.warn(&format!("{}; what is built in is used", failure.message));
+            embedded(instance)
+        }
     }
+}
+
+fn published(publication: &Publication, source: Source) -> ResolvedInstance {
+    let TrustConfig { root, signing } = publication.config().clone();
+    ResolvedInstance { root, signing, source }
+}
+
+pub(crate) fn embedded(instance: Instance) -> ResolvedInstance {
     ResolvedInstance {
         root: TrustedRoot::embedded(instance),
         signing: Some(SigningConfig::embedded(instance)),
         source: Source::Embedded(instance),
+    }
+}
+
+fn note_age(source: &Source, console: &Console) {
+    let Some(date) = source.date() else { return };
+    if is_old(date, now()) {
+        console.note(&format!("{source}, is what the tool knows; `model-signing trust update` asks for what is new"));
+    }
+}
+
+fn is_old(date: UnixTime, now: UnixTime) -> bool {
+    now.0.saturating_sub(date.0) > MAX_SILENT_AGE_SECONDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Format, LogLevel};
+
+    #[test]
+    fn what_is_kept_counts_where_it_can_be_believed() {
+        let console = Console::new(Format::Json, LogLevel::Error);
+        let found = newest(Instance::Staging, Ok(None), &console);
+        assert_eq!(found.source, Source::Embedded(Instance::Staging));
+        let found = newest(Instance::Production, Err(Failure::rejected("invalid", "it is broken")), &console);
+        assert_eq!(found.source, Source::Embedded(Instance::Production));
+    }
+
+    #[test]
+    fn old_knowledge_is_half_a_year_old() {
+        let day = 24 * 60 * 60;
+        let since = Instance::embedded_since();
+        assert!(!is_old(since, UnixTime(since.0 + 180 * day)));
+        assert!(is_old(since, UnixTime(since.0 + 180 * day + 1)));
+        assert!(!is_old(since, UnixTime(0)));
     }
 }

@@ -5,6 +5,7 @@
 
 mod args;
 mod browser;
+mod cache;
 mod commands;
 mod exit;
 mod failure;

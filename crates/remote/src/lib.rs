@@ -9,6 +9,7 @@
 //! | sign as who somebody is, with a certificate of a Sigstore instance | [`sigstore::SigstoreSigner`] | `http` |
 //! | have a signature made public by a transparency log | [`sigstore::Rekor`] | `http` |
 //! | get a token of an identity, for Sigstore | [`oidc::ambient`], [`oidc::Login`], [`oidc::IdentityToken`] | `http` |
+//! | learn whom a Sigstore instance trusts | [`tuf::Publication::fetch`] | `http` |
 //! | sign with a key in a PKCS#11 token | [`pkcs11::Token::open`], then [`pkcs11::Token::into_key`] | `pkcs11` |
 
 #[cfg(feature = "http")]
@@ -28,3 +29,5 @@ pub mod timestamp;
 
 #[cfg(feature = "http")]
 pub use endpoint::InvalidEndpoint;
+#[cfg(feature = "http")]
+pub mod tuf;

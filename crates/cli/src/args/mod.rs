@@ -7,6 +7,7 @@ mod identity;
 mod instance;
 mod model;
 mod password;
+mod repository;
 mod services;
 mod timestamps;
 #[cfg(feature = "pkcs11")]
@@ -14,7 +15,7 @@ mod token;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, digest, inspect, keygen, quickstart, sign, verify};
+use crate::commands::{completions, digest, inspect, keygen, quickstart, sign, trust, verify};
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
@@ -25,6 +26,7 @@ pub(crate) use identity::{IdentityArgs, Secret};
 pub(crate) use instance::InstanceArgs;
 pub(crate) use model::{HashArg, HashingArgs, ModelArgs};
 pub(crate) use password::PasswordArgs;
+pub(crate) use repository::{RepositoryArgs, RootArgs, mirror};
 pub(crate) use services::{LogArgs, RekorVersionArg, ServiceArgs};
 pub(crate) use timestamps::{StampArgs, TimestampArgs};
 #[cfg(feature = "pkcs11")]
@@ -57,6 +59,7 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Digest(digest::Args),
     Inspect(inspect::Args),
+    Trust(trust::Args),
     Keygen(keygen::Args),
     Quickstart(quickstart::Args),
     Completions(completions::Args),
@@ -69,6 +72,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Digest(_) => "digest",
             Self::Inspect(_) => "inspect",
+            Self::Trust(_) => "trust",
             Self::Keygen(_) => "keygen",
             Self::Quickstart(_) => "quickstart",
             Self::Completions(_) => "completions",
@@ -81,6 +85,7 @@ impl Command {
             Self::Verify(args) => verify::run(args, global, console),
             Self::Digest(args) => digest::run(args, global, console),
             Self::Inspect(args) => inspect::run(args),
+            Self::Trust(args) => trust::run(args, console),
             Self::Keygen(args) => keygen::run(args, console),
             Self::Quickstart(args) => quickstart::run(args, global, console),
             Self::Completions(args) => Ok(completions::run(args)),

@@ -6,6 +6,7 @@ pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod quickstart;
 pub(crate) mod sign;
+pub(crate) mod trust;
 pub(crate) mod verify;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};

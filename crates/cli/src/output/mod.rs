@@ -8,6 +8,7 @@ mod inspect;
 mod progress;
 mod sigstore;
 mod text;
+mod trust;
 mod verify;
 
 use std::io::{self, Write};
@@ -24,6 +25,7 @@ pub(crate) use digest::digest_answer;
 pub(crate) use failure::human as failure_text;
 pub(crate) use inspect::inspect_answer;
 pub(crate) use text::{Fields, count, escape, size};
+pub(crate) use trust::{exported_answer, kept_answer, trust_answer};
 pub(crate) use verify::{Signed, sign_answer, verify_answer};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();

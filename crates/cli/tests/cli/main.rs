@@ -12,6 +12,7 @@ mod sigstore_signing;
 mod support;
 mod targets;
 mod timestamps;
+mod trust;
 #[expect(dead_code, reason = "its own tests use the rest")]
 #[path = "../tsa/mod.rs"]
 mod tsa;

@@ -56,7 +56,8 @@ impl fmt::Display for UnixTime {
 
 impl UnixTime {
     /// Reads RFC 3339 in UTC; fractions of a second are dropped.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix('Z')?;
         let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let is_number = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,10 +1,11 @@
 //! Sigstore: instances and their trusted roots, and what a bundle of theirs proves.
 //!
-//! With [`log`](crate::log) the only module that names the Sigstore crates. They verify; what a bundle, a trust or a verdict is stays this
-//! crate's own.
+//! With [`log`](crate::log) the only module that names the Sigstore crates. They verify; what a bundle, a trust or a
+//! verdict is stays this crate's own.
 
 mod artifact;
 mod certificate;
+mod contents;
 mod signing_config;
 mod trust_config;
 mod trusted_root;
@@ -12,6 +13,7 @@ mod verification;
 
 pub use artifact::{Artifact, MAX_ARTIFACT_BUNDLE_BYTES, verify_artifact, verify_artifact_with_key};
 pub use certificate::SignerCertificate;
+pub use contents::{Authority, Contents, Log, Period};
 pub use signing_config::{
     InvalidSigningConfig, MAX_SIGNING_CONFIG_BYTES, NoServices, RekorService, Selection, Service, ServiceKind,
     Services, SigningConfig,

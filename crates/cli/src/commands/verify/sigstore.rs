@@ -98,7 +98,7 @@ fn with_hint(failure: Failure, certificate: Option<&SignerCertificate>, instance
         }
     }
     match (&instance.source, instance.source.date()) {
-        (Source::TrustConfig(_) | Source::TrustedRoot(_), _) | (_, None) => failure,
+        (Source::TrustConfig(_) | Source::TrustedRoot(_) | Source::Mirror(..), _) | (_, None) => failure,
         (source, Some(_)) => failure.with_hint(format!(
             "it was verified with {source}: `model-signing trust update` fetches what is new; --trust-config FILE is for \
              another instance"
