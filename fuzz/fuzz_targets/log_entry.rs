@@ -18,10 +18,26 @@ use log::base64;
 static LOG: LazyLock<log::Log> = LazyLock::new(log::Log::new);
 
 const BODIES: [(&str, &str, &str); 4] = [
-    ("hashedrekord", "0.0.2", r#"{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"AAAA"},"signature":{"content":"AAAA","verifier":{"keyDetails":"PKIX_ED25519","x509Certificate":{"rawBytes":"AAAA"}}}}}"#),
-    ("dsse", "0.0.2", r#"{"dsseV002":{"payloadHash":{"algorithm":"SHA2_256","digest":"AAAA"},"signatures":[{"content":"AAAA","verifier":{"keyDetails":"PKIX_ED25519","publicKey":{"rawBytes":"AAAA"}}}]}}"#),
-    ("dsse", "0.0.1", r#"{"envelopeHash":{"algorithm":"sha256","value":"00"},"payloadHash":{"algorithm":"sha256","value":"00"},"signatures":[{"signature":"AAAA","verifier":"AAAA"}]}"#),
-    ("intoto", "0.0.2", r#"{"content":{"envelope":{"payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"QUFBQQ==","publicKey":"AAAA"}]},"hash":{"algorithm":"sha256","value":"00"},"payloadHash":{"algorithm":"sha256","value":"00"}}}"#),
+    (
+        "hashedrekord",
+        "0.0.2",
+        r#"{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"AAAA"},"signature":{"content":"AAAA","verifier":{"keyDetails":"PKIX_ED25519","x509Certificate":{"rawBytes":"AAAA"}}}}}"#,
+    ),
+    (
+        "dsse",
+        "0.0.2",
+        r#"{"dsseV002":{"payloadHash":{"algorithm":"SHA2_256","digest":"AAAA"},"signatures":[{"content":"AAAA","verifier":{"keyDetails":"PKIX_ED25519","publicKey":{"rawBytes":"AAAA"}}}]}}"#,
+    ),
+    (
+        "dsse",
+        "0.0.1",
+        r#"{"envelopeHash":{"algorithm":"sha256","value":"00"},"payloadHash":{"algorithm":"sha256","value":"00"},"signatures":[{"signature":"AAAA","verifier":"AAAA"}]}"#,
+    ),
+    (
+        "intoto",
+        "0.0.2",
+        r#"{"content":{"envelope":{"payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"QUFBQQ==","publicKey":"AAAA"}]},"hash":{"algorithm":"sha256","value":"00"},"payloadHash":{"algorithm":"sha256","value":"00"}}}"#,
+    ),
 ];
 
 fuzz_target!(|input: (u8, bool, u16, u8, &[u8])| {
