@@ -17,6 +17,7 @@ use model_transparency::verify::{CompareError, SignatureError};
 use model_transparency_remote::pkcs11::{InvalidUri, KeyError, PinFileError, TokenError};
 
 use crate::exit::Exit;
+use crate::output::Answer;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -28,11 +29,13 @@ pub(crate) struct Failure {
     /// What the reader can do, where it is not obvious.
     pub(crate) hint: Option<String>,
     pub(crate) difference: Option<Box<Difference>>,
+    /// What there is to say all the same.
+    pub(crate) answer: Option<Box<Answer>>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, kind, message: message.into(), hint: None, difference: None }
+        Self { exit, kind, message: message.into(), hint: None, difference: None, answer: None }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -49,6 +52,11 @@ impl Failure {
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
+        self.answer = Some(Box::new(answer));
         self
     }
 

@@ -14,7 +14,7 @@ mod token;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, digest, inspect, keygen, quickstart, sign, verify};
+use crate::commands::{completions, digest, inspect, keygen, monitor, quickstart, sign, verify};
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Digest(digest::Args),
     Inspect(inspect::Args),
+    Monitor(monitor::Args),
     Keygen(keygen::Args),
     Quickstart(quickstart::Args),
     Completions(completions::Args),
@@ -69,6 +70,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Digest(_) => "digest",
             Self::Inspect(_) => "inspect",
+            Self::Monitor(_) => "monitor",
             Self::Keygen(_) => "keygen",
             Self::Quickstart(_) => "quickstart",
             Self::Completions(_) => "completions",
@@ -81,6 +83,7 @@ impl Command {
             Self::Verify(args) => verify::run(args, global, console),
             Self::Digest(args) => digest::run(args, global, console),
             Self::Inspect(args) => inspect::run(args),
+            Self::Monitor(args) => monitor::once(args, console),
             Self::Keygen(args) => keygen::run(args, console),
             Self::Quickstart(args) => quickstart::run(args, global, console),
             Self::Completions(args) => Ok(completions::run(args)),
