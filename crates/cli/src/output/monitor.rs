@@ -123,11 +123,14 @@ pub(crate) fn monitor_answer(watch: &Watch, reports: &[LogReport]) -> Answer {
     let left: u64 = reports.iter().map(|report| report.entries_left).fold(0, u64::saturating_add);
     let watched = escape(&watch.to_string());
     let mut human = match (unexpected, is_whole, left) {
-        (0, true, 0) => format!("{GOOD}Nothing unexpected{GOOD:#} of {watched}\n"),
-        (0, true, _) => format!("{CAUTION}Nothing unexpected so far{CAUTION:#} of {watched}\n"),
+        (0, true, 0) if reports.iter().all(|report| report.has_begun) => {
+            format!("{GOOD}Watching{GOOD:#} for {watched} from now on\n")
+        }
+        (0, true, 0) => format!("{GOOD}Nothing unexpected{GOOD:#} for {watched}\n"),
+        (0, true, _) => format!("{CAUTION}Nothing unexpected so far{CAUTION:#} for {watched}\n"),
         (0, false, _) => String::new(),
-        (1, _, _) => format!("{BAD}1 unexpected entry{BAD:#} of {watched}\n"),
-        (count, _, _) => format!("{BAD}{count} unexpected entries{BAD:#} of {watched}\n"),
+        (1, _, _) => format!("{BAD}1 unexpected entry{BAD:#} for {watched}\n"),
+        (count, _, _) => format!("{BAD}{count} unexpected entries{BAD:#} for {watched}\n"),
     };
     for report in reports.iter().filter(|report| report.problem.is_none() || !report.findings.is_empty()) {
         human.push_str(&format!("{STRONG}{}{STRONG:#}: {}\n", escape(&report.url), report.summary()));

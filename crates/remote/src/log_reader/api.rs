@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::is_nothing;
 use crate::endpoint::Endpoint;
 use crate::http::{Attempts, Failure, with_json};
 
@@ -51,7 +52,11 @@ impl ApiLog for RekorApi {
 
     fn checkpoints(&mut self) -> Result<Vec<String>, ServiceError> {
         let request = self.endpoint.http().client().get(self.endpoint.at("api/v1/log"));
-        let Heads { signed_tree_head, inactive_shards } = self.read(Ok(request), MAX_HEADS_BYTES)?;
+        let answer = self.endpoint.http().send_for_json(request, MAX_HEADS_BYTES, Attempts::Several);
+        let Heads { signed_tree_head, inactive_shards } = answer.map_err(|failure| match is_nothing(&failure) {
+            true => self.endpoint.failed(format!("has neither tiles nor the interface of Rekor v1: it {failure}")),
+            false => self.endpoint.unanswered(&failure),
+        })?;
         let before = inactive_shards.unwrap_or_default().into_iter().map(|shard| shard.signed_tree_head);
         Ok(before.chain([signed_tree_head]).collect())
     }

@@ -72,8 +72,9 @@ fn get(endpoint: &Endpoint, path: &str, limit: usize) -> Result<Option<Vec<u8>>,
 
 /// Whether there is nothing. A store of objects says so in one way or another.
 fn is_nothing(failure: &Failure) -> bool {
-    matches!(
-        failure.status,
-        Some(StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED)
-    )
+    use StatusCode as Status;
+    // Rekor v2 itself has the calls that read, and answers that they are not implemented.
+    let nothing =
+        [Status::NOT_FOUND, Status::GONE, Status::FORBIDDEN, Status::METHOD_NOT_ALLOWED, Status::NOT_IMPLEMENTED];
+    failure.status.is_some_and(|status| nothing.contains(&status))
 }

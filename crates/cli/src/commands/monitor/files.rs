@@ -71,7 +71,9 @@ impl StateFolder {
 
     /// Keeps a checkpoint that a log should not have signed.
     pub(super) fn keep_evidence(&self, id: LogId, note: &str) -> Result<PathBuf, Failure> {
-        let path = self.0.join(format!("{id}.conflict-{}", short_hash(note.as_bytes())));
+        // Without the signatures, which may be others each time.
+        let signed = note.rsplit_once("\n\n").map_or(note, |(signed, _)| signed);
+        let path = self.0.join(format!("{id}.conflict-{}", short_hash(signed.as_bytes())));
         match write(&path, note.as_bytes(), Access::Owner, Existing::Refuse) {
             Ok(()) | Err(WriteError::Exists { .. }) => Ok(path),
             Err(error) => Err(error.into()),
