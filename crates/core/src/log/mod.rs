@@ -10,11 +10,13 @@
 //! | check what a log proves | [`verify_inclusion`], [`verify_consistency`] |
 //! | check an entry in a bundle | [`LogEntry::verify`] |
 //! | read a log by its tiles | [`TiledTree`] |
+//! | watch a log for an identity | [`monitor`] |
 
 mod body;
 mod checkpoint;
 mod entry;
 mod keys;
+pub mod monitor;
 mod proof;
 mod tiles;
 mod tree;
