@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
-use crate::{check, debian, fuzz, interop};
+use crate::{check, debian, e2e, fuzz, interop};
 
 const FUZZ_SECONDS: u64 = 10;
 
@@ -28,6 +28,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
     };
     add("check", check::run(workspace, softhsm));
     add("interop", interop::run(workspace, None));
+    match e2e::missing() {
+        None => add("e2e", e2e::run(workspace, &e2e::Options::default())),
+        Some(missing) => {
+            println!("==> e2e is skipped: {missing}");
+            add("e2e", Ok(Outcome { skipped: 1, ..Outcome::default() }));
+        }
+    }
     match fuzz::missing(workspace) {
         None => add("fuzz", fuzz::run(workspace, FUZZ_SECONDS, Vec::new())),
         Some(missing) => summary.push_str(&format!("\nfuzz: skipped: {missing}")),

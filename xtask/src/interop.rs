@@ -3,14 +3,13 @@
 //! A file for each method.
 
 mod authority;
-mod case;
+pub(crate) mod case;
 mod certificate;
 mod exchange;
 mod key;
 mod parallel;
 mod pkcs11;
 mod softhsm;
-mod table;
 
 use std::path::Path;
 

@@ -8,12 +8,15 @@ mod bench;
 mod check;
 mod ci;
 mod debian;
+mod e2e;
 mod fuzz;
 mod interop;
 mod man;
 mod outcome;
 mod process;
 mod reference;
+mod sigstore_stack;
+mod table;
 mod tool;
 mod workspace;
 
@@ -59,7 +62,17 @@ enum Task {
         /// Which targets; all by default.
         targets: Vec<String>,
     },
-    /// Everything that CI runs on Linux: check, interop, and a short run of each fuzz target.
+    /// Signs with Sigstore on Sigstore's own servers, and in both directions with the Python reference tool.
+    E2e(e2e::Options),
+    /// Sigstore's own servers on loopback: Fulcio, its log, Rekor v2, a timestamp authority, a stub OIDC provider.
+    SigstoreStack {
+        #[command(subcommand)]
+        action: sigstore_stack::Action,
+    },
+    /// Opens a page on loopback as a browser does: what e2e names in `BROWSER`.
+    #[command(hide = true)]
+    Browse { url: String },
+    /// Everything that CI runs on Linux: check, interop, e2e, and a short run of each fuzz target.
     Ci,
 }
 
@@ -71,14 +84,23 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> Result<ExitCode> {
-    let workspace = Workspace::find()?;
+    // Not every task is started in the workspace.
+    let workspace = Workspace::find;
     let outcome = match task {
-        Task::Check => check::run(&workspace, check::SoftHsm::IfInstalled)?,
-        Task::Interop { python } => interop::run(&workspace, python.as_deref())?,
-        Task::Fuzz { seconds, targets } => fuzz::run(&workspace, seconds, targets)?,
-        Task::Ci => ci::run(&workspace)?,
-        Task::Bench(options) => return bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
-        Task::Man { out } => return man::run(&workspace, out).map(|()| ExitCode::SUCCESS),
+        Task::Check => check::run(&workspace()?, check::SoftHsm::IfInstalled)?,
+        Task::Interop { python } => interop::run(&workspace()?, python.as_deref())?,
+        Task::Fuzz { seconds, targets } => fuzz::run(&workspace()?, seconds, targets)?,
+        Task::E2e(options) => e2e::run(&workspace()?, &options)?,
+        Task::Ci => ci::run(&workspace()?)?,
+        Task::Bench(options) => return bench::run(&workspace()?, &options).map(|()| ExitCode::SUCCESS),
+        Task::SigstoreStack { action } => {
+            return sigstore_stack::run(&workspace()?, action).map(|()| ExitCode::SUCCESS);
+        }
+        Task::Browse { url } => {
+            println!("{}", sigstore_stack::browse(&url)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Task::Man { out } => return man::run(&workspace()?, out).map(|()| ExitCode::SUCCESS),
     };
     println!("\n{outcome}");
     Ok(if outcome.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -8,6 +8,17 @@ use anyhow::Result;
 
 use crate::process;
 
+/// What would change what a tool does: secrets, verbosity, and whom it signs as.
+const SCRUBBED: [&str; 7] = [
+    "MODEL_SIGNING_PASSWORD",
+    "MODEL_SIGNING_LOG_LEVEL",
+    "SIGSTORE_ID_TOKEN",
+    "BROWSER",
+    "GITHUB_ACTIONS",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+];
+
 /// A command line with the reference tool's verbs and flags. Both tools are called with the same arguments: scripts
 /// written for the reference run unchanged.
 #[derive(Clone)]
@@ -120,11 +131,11 @@ impl Tool {
         Ok(text.lines().next().unwrap_or_default().to_owned())
     }
 
-    /// A subcommand of the tool, in an environment that does not change what it does.
-    fn command<const N: usize>(&self, arguments: [&str; N]) -> Command {
+    /// The tool with these arguments, in an environment that does not change what it does.
+    pub(crate) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments);
-        for name in ["MODEL_SIGNING_PASSWORD", "MODEL_SIGNING_LOG_LEVEL"] {
+        for name in SCRUBBED {
             command.env_remove(name);
         }
         // Without it Python cannot print the names of some models in the C locale.

@@ -7,13 +7,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
-use model_transparency::certificate::IdentityRule;
+use model_transparency::certificate::{IdentityRule, UnixTime};
 use model_transparency::key::PublicKey;
+use model_transparency::sign::{Log, Timestamper, Witnesses, sign_artifact, sign_statement};
 use model_transparency::sigstore::{
-    Artifact, Instance, SignerRule, TrustedRoot, verify_artifact, verify_artifact_with_key,
+    Artifact, Instance, SignerRule, SigningConfig, TrustedRoot, verify_artifact, verify_artifact_with_key,
 };
+use model_transparency_remote::oidc::{AUDIENCE, IdentityToken};
+use model_transparency_remote::sigstore::{Fulcio, NoToken, Rekor, RekorVersion, SigstoreSigner, TokenSource};
+use model_transparency_remote::timestamp::HttpTimestamper;
 
 #[derive(Parser)]
 #[command(version)]
@@ -24,8 +29,27 @@ struct Adapter {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Signs a file, or a statement
+    SignBundle(SignBundle),
     /// Verifies a bundle
     VerifyBundle(VerifyBundle),
+}
+
+#[derive(Args)]
+struct SignBundle {
+    #[arg(long)]
+    staging: bool,
+    #[arg(long)]
+    in_toto: bool,
+    #[arg(long)]
+    identity_token: String,
+    #[arg(long)]
+    bundle: PathBuf,
+    #[arg(long)]
+    trusted_root: Option<PathBuf>,
+    #[arg(long)]
+    signing_config: Option<PathBuf>,
+    file: PathBuf,
 }
 
 #[derive(Args)]
@@ -46,8 +70,11 @@ struct VerifyBundle {
 }
 
 fn main() -> ExitCode {
-    let Command::VerifyBundle(request) = Adapter::parse().command;
-    match request.run() {
+    let outcome = match Adapter::parse().command {
+        Command::SignBundle(request) => request.run(),
+        Command::VerifyBundle(request) => request.run(),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
@@ -56,12 +83,70 @@ fn main() -> ExitCode {
     }
 }
 
+/// The token that the suite gives.
+struct Token(String);
+
+impl TokenSource for Token {
+    fn token(&self) -> Result<IdentityToken, NoToken> {
+        IdentityToken::parse(&self.0, AUDIENCE, now()).map_err(|error| NoToken(error.to_string()))
+    }
+}
+
+impl SignBundle {
+    fn run(&self) -> Result<(), String> {
+        let root = root(self.trusted_root.as_deref(), self.staging)?;
+        let config = match &self.signing_config {
+            Some(path) => SigningConfig::from_json(&read(path)?).map_err(text)?,
+            None => SigningConfig::embedded(instance(self.staging)),
+        };
+        let services = config.select(now(), None).map_err(text)?;
+        let mut timestampers = Vec::new();
+        for url in &services.tsa {
+            timestampers.push(HttpTimestamper::new(url, root.timestamp_authorities().to_vec()).map_err(text)?);
+        }
+        let mut logs = Vec::new();
+        for log in &services.rekor {
+            let version = RekorVersion::from_major(log.version).ok_or("an unknown version of Rekor")?;
+            logs.push(Rekor::new(&log.url, version).map_err(text)?);
+        }
+        let timestampers: Vec<&dyn Timestamper> = timestampers.iter().map(|timestamper| timestamper as _).collect();
+        let logs: Vec<&dyn Log> = logs.iter().map(|log| log as _).collect();
+        let witnesses = Witnesses { timestampers: &timestampers, logs: &logs, trusted_logs: None };
+        let fulcio = Fulcio::new(&services.fulcio).map_err(text)?;
+        let signer = SigstoreSigner::new(fulcio, Token(self.identity_token.clone()), root.clone(), now);
+        let content = read(&self.file)?;
+        let bundle = if self.in_toto {
+            sign_statement(content, &signer, witnesses, &root)
+        } else {
+            sign_artifact(&content, &signer, witnesses, &root)
+        };
+        fs::write(&self.bundle, bundle.map_err(text)?).map_err(|error| format!("`{}`: {error}", self.bundle.display()))
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    UnixTime(since.map_or(0, |since| since.as_secs()))
+}
+
+fn instance(staging: bool) -> Instance {
+    if staging { Instance::Staging } else { Instance::Production }
+}
+
+fn root(path: Option<&Path>, staging: bool) -> Result<TrustedRoot, String> {
+    match path {
+        Some(path) => TrustedRoot::from_json(&read(path)?).map_err(text),
+        None => Ok(TrustedRoot::embedded(instance(staging))),
+    }
+}
+
 impl VerifyBundle {
     fn run(&self) -> Result<(), String> {
-        let root = match &self.trusted_root {
-            Some(path) => TrustedRoot::from_json(&read(path)?).map_err(|error| error.to_string())?,
-            None => TrustedRoot::embedded(if self.staging { Instance::Staging } else { Instance::Production }),
-        };
+        let root = root(self.trusted_root.as_deref(), self.staging)?;
         let bundle = read(&self.bundle)?;
         let content;
         let artifact = match digest(&self.file_or_digest) {
@@ -72,13 +157,13 @@ impl VerifyBundle {
             }
         };
         if let Some(path) = &self.key {
-            let key = PublicKey::from_pem(&read(path)?).map_err(|error| error.to_string())?;
-            return verify_artifact_with_key(&bundle, artifact, &root, &key).map_err(|error| error.to_string());
+            let key = PublicKey::from_pem(&read(path)?).map_err(text)?;
+            return verify_artifact_with_key(&bundle, artifact, &root, &key).map_err(text);
         }
         let rule = |text: &Option<String>| IdentityRule::Exact(text.clone().unwrap_or_default());
         let (identity, issuer) = (rule(&self.certificate_identity), rule(&self.certificate_oidc_issuer));
         let signer = SignerRule::Named { identity: &identity, issuer: &issuer };
-        verify_artifact(&bundle, artifact, &root, signer).map(drop).map_err(|error| error.to_string())
+        verify_artifact(&bundle, artifact, &root, signer).map(drop).map_err(text)
     }
 }
 

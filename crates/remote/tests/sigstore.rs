@@ -14,9 +14,9 @@ use model_transparency::manifest::{Manifest, Parameters};
 use model_transparency::model::{IgnoreRules, LocalModel, SymlinkPolicy};
 use model_transparency::sign::{
     KeySigner, Log, LogSubmission, NewSignature, Role, ServiceError, SignError, Signer, Timestamper, Witnesses,
-    sign_model,
+    sign_artifact, sign_model, sign_statement,
 };
-use model_transparency::sigstore::TrustedRoot;
+use model_transparency::sigstore::{Artifact, SignerRule, TrustedRoot, verify_artifact};
 use model_transparency_remote::oidc::{AUDIENCE, IdentityToken};
 use model_transparency_remote::sigstore::{Fulcio, NoToken, Rekor, RekorVersion, SigstoreSigner, TokenSource};
 use model_transparency_remote::timestamp::HttpTimestamper;
@@ -210,4 +210,35 @@ fn witnesses_are_asked_at_the_same_time() {
     let witnesses = Witnesses { logs: &[&slow, &slow, &slow], ..Witnesses::default() };
     let signed = sign_model("model", manifest(), &KeySigner::new(&key), witnesses).expect("signed");
     assert_eq!(signed.bundle.log_entries().len(), 3);
+}
+
+/// Files and statements, with a log of each version. `sign_artifact` and `sign_statement` verify what they return.
+#[test]
+fn a_file_and_a_statement_are_signed() {
+    let sigstore = Arc::new(Instance::start());
+    let root = TrustedRoot::from_json(sigstore.trusted_root_json().as_bytes()).expect("a trusted root");
+    let signer = signer(&Arc::new(Tokens::of(&sigstore)), now);
+    let tsa = HttpTimestamper::new(sigstore.url(Service::Timestamps), root.timestamp_authorities().to_vec());
+    let timestampers: [&dyn Timestamper; 1] = [&tsa.expect("a URL")];
+    let digest: [u8; 32] =
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"a file").as_ref().try_into().expect("32");
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"a","digest":{{"sha256":"{}"}}}}],"predicateType":"https://example.com/p","predicate":{{}}}}"#,
+        digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    );
+    for (service, version) in [(Service::RekorV1, RekorVersion::V1), (Service::RekorV2, RekorVersion::V2)] {
+        let log = Rekor::new(sigstore.url(service), version).expect("a URL");
+        let logs: [&dyn Log; 1] = [&log];
+        let witnesses = Witnesses { timestampers: &timestampers, logs: &logs, ..Witnesses::default() };
+        let of_file = sign_artifact(b"a file", signer.as_ref(), witnesses, &root).expect("signed");
+        let of_statement =
+            sign_statement(statement.clone().into_bytes(), signer.as_ref(), witnesses, &root).expect("signed");
+        for bundle in [&of_file, &of_statement] {
+            for artifact in [Artifact::Bytes(b"a file"), Artifact::Sha256(digest)] {
+                let verified = verify_artifact(bundle, artifact, &root, SignerRule::Anybody).expect("it holds");
+                assert_eq!(verified.identity, SIGNER);
+            }
+            verify_artifact(bundle, Artifact::Bytes(b"another"), &root, SignerRule::Anybody).expect_err("another file");
+        }
+    }
 }

@@ -9,8 +9,8 @@ use super::authority::{Authority, CURVES, Certificate, Curve, Usage};
 use super::case::{NESTED, Tampering};
 use super::exchange::{Signed, Tools, same_statement};
 use super::parallel::in_parallel;
-use super::table::{Cell, Row, Table};
 use crate::outcome::Outcome;
+use crate::table::{Cell, Row, Table};
 use crate::tool::Method;
 
 /// The columns of the methods that have one model and several ways to trust.

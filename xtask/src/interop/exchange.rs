@@ -10,8 +10,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use super::case::{Case, Tampering};
-use super::table::Cell;
 use crate::process;
+use crate::table::Cell;
 use crate::tool::{Method, Subject, Tool, explain};
 
 /// The two tools that are compared.

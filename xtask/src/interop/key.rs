@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use super::case::{Case, Order, Tampering, cases};
 use super::exchange::{Signed, Tools, same_statement};
 use super::parallel::in_parallel;
-use super::table::{Cell, Row, Table};
 use crate::outcome::Outcome;
 use crate::process;
+use crate::table::{Cell, Row, Table};
 use crate::tool::{Method, Tool};
 
 /// The name of each curve, and what `keygen` calls it.

@@ -12,8 +12,8 @@ use super::certificate::{COLUMNS, NO_PATH};
 use super::exchange::{Signed, Tools, same_statement};
 use super::parallel::in_parallel;
 use super::softhsm::{SoftHsm, Token};
-use super::table::{Cell, Row, Table};
 use crate::outcome::Outcome;
+use crate::table::{Cell, Row, Table};
 use crate::tool::Method;
 
 const TABLE: Table<7> = Table { first: "PKCS#11", columns: COLUMNS };

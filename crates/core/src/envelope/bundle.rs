@@ -145,12 +145,12 @@ impl Bundle {
     pub fn to_json(&self) -> Vec<u8> {
         let wire = BundleOut {
             media_type: MEDIA_TYPE,
-            verification_material: MaterialOut::of(self),
-            dsse_envelope: EnvelopeOut {
+            verification_material: MaterialOut::of(&self.material, &self.log_entries, &self.timestamps),
+            content: ContentOut::DsseEnvelope(EnvelopeOut {
                 payload: STANDARD.encode(self.payload.as_slice()),
                 payload_type: PAYLOAD_TYPE,
                 signatures: [SignatureOut { sig: STANDARD.encode(&self.signature), keyid: "" }],
-            },
+            }),
         };
         serde_json::to_vec(&wire).expect("text always serialises")
     }
@@ -188,6 +188,25 @@ impl Bundle {
     pub(crate) fn signature(&self) -> &[u8] {
         &self.signature
     }
+}
+
+/// A bundle of a bare signature over what has this SHA-256, as JSON.
+pub(crate) fn artifact_bundle(
+    sha256: &[u8],
+    signature: &[u8],
+    material: &Material,
+    log_entries: &[LogEntryRecord],
+    timestamps: &[Vec<u8>],
+) -> Vec<u8> {
+    let wire = BundleOut {
+        media_type: MEDIA_TYPE,
+        verification_material: MaterialOut::of(material, log_entries, timestamps),
+        content: ContentOut::MessageSignature(MessageSignatureOut {
+            message_digest: MessageDigestOut { algorithm: "SHA2_256", digest: STANDARD.encode(sha256) },
+            signature: STANDARD.encode(signature),
+        }),
+    };
+    serde_json::to_vec(&wire).expect("text always serialises")
 }
 
 fn base64_member(member: &'static str, text: &str) -> Result<Vec<u8>, InvalidBundle> {
@@ -323,8 +342,28 @@ struct BundleOut<'a> {
     media_type: &'a str,
     #[serde(rename = "verificationMaterial")]
     verification_material: MaterialOut<'a>,
-    #[serde(rename = "dsseEnvelope")]
-    dsse_envelope: EnvelopeOut<'a>,
+    #[serde(flatten)]
+    content: ContentOut<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum ContentOut<'a> {
+    DsseEnvelope(EnvelopeOut<'a>),
+    MessageSignature(MessageSignatureOut),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageSignatureOut {
+    message_digest: MessageDigestOut,
+    signature: String,
+}
+
+#[derive(Serialize)]
+struct MessageDigestOut {
+    algorithm: &'static str,
+    digest: String,
 }
 
 #[derive(Serialize)]
@@ -377,8 +416,7 @@ impl CertificateOut {
 }
 
 impl<'a> MaterialOut<'a> {
-    fn of(bundle: &'a Bundle) -> Self {
-        let Bundle { material, log_entries, timestamps, .. } = bundle;
+    fn of(material: &'a Material, log_entries: &'a [LogEntryRecord], timestamps: &[Vec<u8>]) -> Self {
         let out = |bytes: &Vec<u8>| TimestampOut { signed_timestamp: STANDARD.encode(bytes) };
         let timestamps = (!timestamps.is_empty())
             .then(|| TimestampsOut { rfc3161_timestamps: timestamps.iter().map(out).collect() });

@@ -8,6 +8,7 @@ mod log_entry;
 mod pae;
 mod statement;
 
+pub(crate) use bundle::artifact_bundle;
 pub use bundle::{Bundle, InvalidBundle, MAX_BUNDLE_BYTES, Material, ReadBundleError};
 pub use json::InvalidJson;
 pub(crate) use json::{Object, parse_object, require_unique_members};

@@ -1,5 +1,6 @@
 //! Signing a model (OMS §6).
 
+mod artifact;
 mod certificate;
 mod key;
 mod witness;
@@ -11,10 +12,11 @@ use crate::timestamp::TimestampError;
 use crate::trust::Trust;
 use crate::verify::{self, Evidence, SignatureError};
 
+pub use artifact::{sign_artifact, sign_statement};
 pub use certificate::{CertificateSigner, UnsuitableCertificate};
 pub use key::KeySigner;
 use witness::Testimony;
-pub use witness::{Log, LogSubmission, LogVerifier, Role, ServiceError, Timestamper, Witnesses};
+pub use witness::{Log, LogSubmission, LogVerifier, Role, ServiceError, Subject, Timestamper, Witnesses};
 
 /// Something that can sign an envelope. Each method is one implementation.
 pub trait Signer {
@@ -63,7 +65,8 @@ pub fn sign_model(
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
     let Signed { signature, key, material } = signer.sign(&pae(&payload), &payload)?;
-    let submission = LogSubmission { payload: &payload, signature: &signature, material: &material, key: &key };
+    let submission =
+        LogSubmission { subject: Subject::Envelope(&payload), signature: &signature, material: &material, key: &key };
     let Testimony { timestamps, log_entries } = witnesses.testify(&submission)?;
     let json = Bundle::new(payload, signature, material, log_entries, timestamps).to_json();
     if json.len() as u64 > MAX_BUNDLE_BYTES {

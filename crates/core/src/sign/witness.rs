@@ -39,10 +39,19 @@ pub trait Log: Sync {
 /// A signature, as it is shown to a log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogSubmission<'a> {
-    pub(super) payload: &'a [u8],
+    pub(super) subject: Subject<'a>,
     pub(super) signature: &'a [u8],
     pub(super) material: &'a Material,
     pub(super) key: &'a PublicKey,
+}
+
+/// What was signed.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A statement, in an envelope.
+    Envelope(&'a [u8]),
+    /// A file as it is.
+    Artifact(&'a [u8]),
 }
 
 /// What a log checks a signature with, and writes down beside it.
@@ -55,6 +64,12 @@ pub enum LogVerifier<'a> {
 }
 
 impl<'a> LogSubmission<'a> {
+    /// What was signed.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'a> {
+        self.subject
+    }
+
     /// The signature.
     #[must_use]
     pub fn signature(&self) -> &'a [u8] {
@@ -78,7 +93,7 @@ impl<'a> LogSubmission<'a> {
         certificate.map_or(LogVerifier::Key(self.key), |der| LogVerifier::Certificate(der))
     }
 
-    /// The digest of what was signed (the DSSE encoding of the payload), by the hash of the signature; none for Ed25519,
+    /// The digest of what was signed (of an envelope, the DSSE encoding of the payload), by the hash of the signature; none for Ed25519,
     /// which does not sign a digest.
     #[must_use]
     pub fn digest(&self) -> Option<Vec<u8>> {
@@ -89,14 +104,19 @@ impl<'a> LogSubmission<'a> {
             KeyAlgorithm::Ed25519 => return None,
         };
         let mut digest = digest::Context::new(hash);
-        digest.update(pae_prefix(self.payload.len()).as_bytes());
-        digest.update(self.payload);
+        match self.subject {
+            Subject::Envelope(payload) => {
+                digest.update(pae_prefix(payload.len()).as_bytes());
+                digest.update(payload);
+            }
+            Subject::Artifact(bytes) => digest.update(bytes),
+        }
         Some(digest.finish().as_ref().to_vec())
     }
 
-    /// The DSSE envelope, JSON. It is as long as the list of the model's files.
+    /// The DSSE envelope of `payload` with the signature, JSON. It is as long as the list of the model's files.
     #[must_use]
-    pub fn envelope_json(&self) -> String {
+    pub fn envelope_json(&self, payload: &[u8]) -> String {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Envelope {
@@ -109,7 +129,7 @@ impl<'a> LogSubmission<'a> {
             sig: String,
         }
         let envelope = Envelope {
-            payload: STANDARD.encode(self.payload),
+            payload: STANDARD.encode(payload),
             payload_type: PAYLOAD_TYPE,
             signatures: [Signature { sig: STANDARD.encode(self.signature) }],
         };

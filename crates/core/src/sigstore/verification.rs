@@ -65,7 +65,7 @@ pub(crate) fn check(
     let result = trust
         .root
         .verifier()
-        .verify(Artifact::from(digest), &library_bundle, &VerificationPolicy::any_identity())
+        .verify(Artifact::from(Sha256Hash::new(digest)), &library_bundle, &VerificationPolicy::any_identity())
         .map_err(SigstoreError::from)?;
     complete(&result)?;
     check_signer(certificate, trust.signer, result.verified_timestamps())
@@ -127,7 +127,7 @@ fn named(
 
 /// The digest that the library compares with the statement's. The statement itself, and that it is the model's, is
 /// checked afterwards.
-fn subject_digest(payload: &[u8]) -> Result<Sha256Hash, SigstoreError> {
+pub(crate) fn subject_digest(payload: &[u8]) -> Result<[u8; 32], SigstoreError> {
     #[derive(Deserialize)]
     struct Statement {
         #[serde(default)]
@@ -147,7 +147,8 @@ fn subject_digest(payload: &[u8]) -> Result<Sha256Hash, SigstoreError> {
         serde_json::from_slice(payload).map_err(|error| malformed(format!("its statement: {error}")))?;
     let digest = statement.subject.into_iter().find_map(|subject| subject.digest.sha256);
     let digest = digest.ok_or_else(|| malformed("its statement has no subject with a SHA-256".to_owned()))?;
-    Sha256Hash::from_hex(&digest).map_err(|error| malformed(format!("the subject of its statement: {error}")))
+    let digest = Sha256Hash::from_hex(&digest);
+    digest.map(|digest| *digest.as_bytes()).map_err(|error| malformed(format!("the subject of its statement: {error}")))
 }
 
 /// The bundle as the library reads it.

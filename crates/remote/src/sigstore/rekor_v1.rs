@@ -1,4 +1,4 @@
-//! Rekor v1: a `dsse` entry, and the answer as a bundle has it.
+//! Rekor v1: a `dsse` entry, or a `hashedrekord` of a file, and the answer as a bundle has it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model_transparency::envelope::LogEntryRecord;
 use model_transparency::key::KeyAlgorithm;
-use model_transparency::sign::{LogSubmission, LogVerifier, ServiceError};
+use model_transparency::sign::{LogSubmission, LogVerifier, ServiceError, Subject};
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -106,9 +106,36 @@ struct Proposal {
 }
 
 #[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Spec {
+    Dsse { proposed_content: Content },
+    Hashed { data: Data, signature: LoggedSignature },
+}
+
+#[derive(Serialize)]
+struct Data {
+    hash: Hash,
+}
+
+#[derive(Serialize)]
+struct Hash {
+    algorithm: &'static str,
+    /// Hex.
+    value: String,
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Spec {
-    proposed_content: Content,
+struct LoggedSignature {
+    /// Base64.
+    content: String,
+    public_key: LoggedKey,
+}
+
+#[derive(Serialize)]
+struct LoggedKey {
+    /// PEM in Base64.
+    content: String,
 }
 
 #[derive(Serialize)]
@@ -125,8 +152,23 @@ impl Proposal {
             LogVerifier::Certificate(der) => pem("CERTIFICATE", der),
             LogVerifier::Key(key) => key.to_pem(),
         };
-        let content = Content { envelope: submission.envelope_json(), verifiers: [STANDARD.encode(verifier)] };
-        Self { api_version: "0.0.1", kind: "dsse", spec: Spec { proposed_content: content } }
+        let verifier = STANDARD.encode(verifier);
+        let (kind, spec) = match submission.subject() {
+            Subject::Envelope(payload) => {
+                let content = Content { envelope: submission.envelope_json(payload), verifiers: [verifier] };
+                ("dsse", Spec::Dsse { proposed_content: content })
+            }
+            Subject::Artifact(bytes) => {
+                let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+                let hash = Hash { algorithm: "sha256", value: base16ct::lower::encode_string(digest.as_ref()) };
+                let signature = LoggedSignature {
+                    content: STANDARD.encode(submission.signature()),
+                    public_key: LoggedKey { content: verifier },
+                };
+                ("hashedrekord", Spec::Hashed { data: Data { hash }, signature })
+            }
+        };
+        Self { api_version: "0.0.1", kind, spec }
     }
 }
 
