@@ -23,7 +23,7 @@ use clap::Args;
 use crate::outcome::Outcome;
 use crate::process;
 use crate::reference::Reference;
-use crate::sigstore_stack::{self, LogAlgorithm, Stack};
+use crate::sigstore_stack::{self, LogAlgorithm, Programs, Stack};
 use crate::tool::Tool;
 use crate::workspace::Workspace;
 
@@ -46,6 +46,8 @@ struct Scene {
     stack: Stack,
     /// Another, which is nothing to the first.
     other: Stack,
+    /// What stacks are made of.
+    programs: Programs,
     /// Where sandboxes are made.
     folder: PathBuf,
 }
@@ -69,7 +71,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         |name: &str, rekor| Stack::start(&programs, &folder.path().join(name), sigstore_stack::Options { rekor });
     let (stack, other) =
         timed("two stacks", || Ok((start("stack", LogAlgorithm::Ed25519)?, start("other", LogAlgorithm::EcdsaP256)?)))?;
-    let mut scene = Scene { ours, theirs: theirs.tool, stack, other, folder: folder.path().to_owned() };
+    let mut scene = Scene { ours, theirs: theirs.tool, stack, other, programs, folder: folder.path().to_owned() };
 
     let started = Instant::now();
     let mut outcome = part(exchange::run(&scene));
@@ -77,8 +79,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     outcome += part(tokens::run(&scene));
     outcome += part(altered::run(&scene));
     outcome += part(kept_keys::run(&scene));
-    outcome += part(monitor::run(&scene));
-    // The last: it leaves nothing that runs.
+    // The last two leave a log that is forked, and nothing that runs.
+    outcome += part(monitor::run(&mut scene));
     outcome += part(outages::run(&mut scene));
     println!("\nchecks: {:.1} s", started.elapsed().as_secs_f64());
     Ok(outcome)

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-pub(crate) use self::http::{Response, Server, browse};
-pub(crate) use self::install::install;
+pub(crate) use self::http::{Request, Response, Server, browse};
+pub(crate) use self::install::{Programs, install};
 pub(crate) use self::issuer::token::Claims;
 pub(crate) use self::issuer::{Login, PERSON, Realm, workflow_environment};
 pub(crate) use self::keys::LogAlgorithm;

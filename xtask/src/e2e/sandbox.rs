@@ -24,7 +24,7 @@ pub(super) const SIGN: &str = "sign model --trust-config trust.json --identity-t
 /// A folder of its own: `model` (nested), [`FILE`] and [`TRUST`] are in it.
 pub(super) struct Sandbox<'a> {
     pub(super) folder: PathBuf,
-    stack: &'a Stack,
+    pub(super) stack: &'a Stack,
 }
 
 /// What a command did.

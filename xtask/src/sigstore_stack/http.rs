@@ -17,7 +17,7 @@ const LONGEST_BODY_BYTES: usize = 1 << 20;
 /// A request.
 pub(crate) struct Request {
     pub(super) method: String,
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The parameters of the query.
     pub(super) query: Parameters,
     /// The parameters of the body, if it is a form.
@@ -35,7 +35,7 @@ pub(crate) struct Response {
     pub(super) status: u16,
     /// Lines of the header, each with its line break.
     pub(super) header: String,
-    pub(super) body: String,
+    body: Vec<u8>,
 }
 
 /// Answers requests on a port of its own until it is dropped.
@@ -117,19 +117,24 @@ impl Parameters {
 
 impl Response {
     /// A response with a body of this type.
-    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, header: format!("Content-Type: {content_type}\r\n"), body: body.into() }
     }
 
     /// A redirection.
     pub(super) fn redirect(location: &str) -> Self {
-        Self { status: 302, header: format!("Location: {location}\r\n"), body: String::new() }
+        Self { status: 302, header: format!("Location: {location}\r\n"), body: Vec::new() }
+    }
+
+    /// The body as a text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// Asks a server on loopback for a path and returns status and body.
 pub(super) fn get(port: u16, path: &str) -> Result<(u16, String)> {
-    ask(port, path).map(|response| (response.status, response.body))
+    ask(port, path).map(|response| (response.status, response.text()))
 }
 
 /// Opens a page on loopback as a browser does: goes where it is sent. The text that a person sees in the end.
@@ -138,11 +143,12 @@ pub(crate) fn browse(url: &str) -> Result<String> {
     let mut url = url.to_owned();
     for _ in 0..MOST_REDIRECTS {
         let (port, path) = loopback_parts(&url).with_context(|| format!("`{url}` is not on loopback"))?;
-        let Response { status, header, body } = ask(port, &path)?;
-        match header.lines().filter_map(|line| line.split_once(": ")).find(|(name, _)| is_location(name)) {
+        let response = ask(port, &path)?;
+        let status = response.status;
+        match response.header.lines().filter_map(|line| line.split_once(": ")).find(|(name, _)| is_location(name)) {
             Some((_, location)) if (300..400).contains(&status) => location.clone_into(&mut url),
-            _ if status == 200 => return Ok(body),
-            _ => bail!("`{url}` answers {status}: {body}"),
+            _ if status == 200 => return Ok(response.text()),
+            _ => bail!("`{url}` answers {status}: {}", response.text()),
         }
     }
     bail!("`{url}` is one redirection too many")
@@ -166,11 +172,12 @@ fn ask(port: u16, path: &str) -> Result<Response> {
     stream.set_read_timeout(Some(PATIENCE))?;
     // With HTTP/1.0 the body ends where the connection does.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n")?;
-    let mut response = String::new();
-    stream.read_to_string(&mut response)?;
-    let (header, body) = response.split_once("\r\n\r\n").context("no HTTP response")?;
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response)?;
+    let end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").context("no HTTP response")?;
+    let header = String::from_utf8_lossy(&response[..end]).into_owned();
     let status = header.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no HTTP status")?;
-    Ok(Response { status, header: header.to_owned(), body: body.to_owned() })
+    Ok(Response { status, header, body: response.split_off(end + 4) })
 }
 
 /// Writes a text so that it can stand in a query.
@@ -211,11 +218,8 @@ fn converse(mut connection: &TcpStream, answer: &impl Fn(&Request) -> Response) 
         Err(error) => Response::new(400, "text/plain", format!("{error:#}\n")),
     };
     let Response { status, header, body } = response;
-    write!(
-        connection,
-        "HTTP/1.1 {status} -\r\n{header}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )?;
+    write!(connection, "HTTP/1.1 {status} -\r\n{header}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
+    connection.write_all(&body)?;
     Ok(())
 }
 

@@ -317,14 +317,14 @@ mod tests {
     fn a_code_is_worth_one_token_to_who_asked_for_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let state = issuers(folder.path());
-        let code = |verifier| state.answer(&authorization(OUT_OF_BAND, verifier)).body.trim().to_owned();
+        let code = |verifier| state.answer(&authorization(OUT_OF_BAND, verifier)).text().trim().to_owned();
 
         assert_eq!(exchange(&state, &code("another"), VERIFIER).status, 400);
         assert_eq!(exchange(&state, "guessed", VERIFIER).status, 400);
         let code = code(VERIFIER);
         let response = exchange(&state, &code, VERIFIER);
-        assert_eq!(response.status, 200, "{}", response.body);
-        assert!(response.body.contains("id_token"));
+        assert_eq!(response.status, 200, "{}", response.text());
+        assert!(response.text().contains("id_token"));
         assert_eq!(exchange(&state, &code, VERIFIER).status, 400);
     }
 

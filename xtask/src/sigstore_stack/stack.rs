@@ -39,6 +39,7 @@ pub(crate) struct Stack {
     pub(crate) files: Files,
     /// Where everything is.
     pub(crate) urls: Urls,
+    layout: Layout,
     issuers: Option<Issuers>,
     key: Arc<TokenKey>,
     servers: Vec<Server>,
@@ -113,7 +114,7 @@ impl Stack {
         };
         let files = Files::of(folder);
         files.write(&anchors, &urls)?;
-        Ok(Self { files, urls, issuers: Some(issuers), key, servers })
+        Ok(Self { files, urls, layout, issuers: Some(issuers), key, servers })
     }
 
     /// Stops a part; clients find nothing at its port from now on.
@@ -122,6 +123,26 @@ impl Stack {
             Service::Issuers => self.issuers = None,
             _ => self.servers.retain(|server| server.service != service),
         }
+    }
+
+    /// Has Rekor begin again with the same key: what it signs now contradicts what it signed before.
+    pub(crate) fn fork_log(&mut self, programs: &Programs) -> Result<()> {
+        let rekor = self.servers.iter().find(|server| server.service == Service::Rekor);
+        let port = rekor.context("Rekor is stopped")?.port;
+        self.stop(Service::Rekor);
+        fs::remove_dir_all(&self.layout.rekor).context("cannot remove the log")?;
+        fs::create_dir(&self.layout.rekor).context("cannot make the log")?;
+        let [grpc, metrics] = free_ports()?;
+        let mut server = start_rekor(programs, &self.layout, [port, grpc, metrics]).spawn(&self.layout.logs)?;
+        server.wait()?;
+        self.servers.push(server);
+        Ok(())
+    }
+
+    /// The folder in which Rekor keeps the log (C2SP tlog-tiles). It does not show it to anybody: in public instances
+    /// another server does.
+    pub(crate) fn log_folder(&self) -> &Path {
+        &self.layout.rekor
     }
 
     /// An issuer, which mints tokens even when its server is stopped.
