@@ -31,11 +31,12 @@ pub(super) struct WatchedLog {
     since: Option<Since>,
 }
 
-/// The logs of an instance: those at `urls`, or all that are in use.
+/// The logs of an instance: those at `urls`, or all that are in use or were watched.
 pub(super) fn chosen(
     instance: &ResolvedInstance,
     urls: &[String],
     max_entries: Option<NonZeroU64>,
+    states: &StateFolder,
 ) -> Result<Vec<WatchedLog>, Failure> {
     let mut logs: Vec<WatchedLog> = Vec::new();
     let all = instance.root.log_keys();
@@ -56,7 +57,8 @@ pub(super) fn chosen(
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     if urls.is_empty() {
         let now = now();
-        logs.retain(|log| log.keys.iter().any(|key| key.is_trusted_at(now)));
+        // One that is not in use any more may have taken an entry since it was read.
+        logs.retain(|log| log.keys.iter().any(|key| key.is_trusted_at(now)) || states.path(log.id).exists());
         if logs.is_empty() {
             let message = format!("{} has no log that is in use, found {known}", instance.source);
             return Err(Failure::rejected("no_log", message));
@@ -111,10 +113,10 @@ impl WatchedLog {
                 let evidence = |note: &str| states.keep_evidence(self.id, note);
                 report.problem = round.error.as_ref().map(|error| problem(&self.url, error, evidence));
                 report.add(&round, expected);
-                if round.state.is_some() {
+                if round.is_new_state {
                     self.since = None;
                 }
-                (report, round.state.map(|state| states.keep(self.id, state)))
+                (report, round.state.filter(|_| round.is_new_state).map(|state| states.keep(self.id, state)))
             }
             Err(failure) => {
                 report.problem = Some(LogProblem::Unread(failure));

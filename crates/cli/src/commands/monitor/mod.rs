@@ -122,12 +122,13 @@ impl Monitor {
         let expected = args.expect.as_deref().map(expected).transpose()?.unwrap_or_default();
         let instance = resolve(&args.instance, console)?;
         console.debug(&format!("watching the logs of {}", instance.source));
-        let mut logs = logs::chosen(&instance, &args.rekor_url, args.max_entries)?;
+        let watch = Watch::new(identity, provider, instance.root.clone());
+        let states = StateFolder::find(args.state_dir.as_deref(), &watch)?;
+        let mut logs = logs::chosen(&instance, &args.rekor_url, args.max_entries, &states)?;
         if let Some(since) = &args.since {
             logs::set_since(&mut logs, since)?;
         }
-        let watch = Watch::new(identity, provider, instance.root);
-        let states = StateFolder::open(args.state_dir.as_deref(), &watch)?;
+        states.make()?;
         Ok(Self { watch, expected, logs, states })
     }
 
