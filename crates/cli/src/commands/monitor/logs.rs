@@ -21,6 +21,8 @@ const MAX_TILED_ENTRIES: u64 = 1_000_000;
 /// How many of one that gives ten at once.
 const MAX_API_ENTRIES: u64 = 100_000;
 
+const UNREADABLE: &str = "log_unreadable";
+
 /// A log that is watched.
 pub(super) struct WatchedLog {
     url: String,
@@ -119,7 +121,7 @@ impl WatchedLog {
                 (report, round.state.filter(|_| round.is_new_state).map(|state| states.keep(self.id, state)))
             }
             Err(failure) => {
-                report.problem = Some(LogProblem::Unread(failure));
+                report.problem = Some(LogProblem::Unread(self.with_hint(failure, states)));
                 (report, None)
             }
         }
@@ -136,6 +138,16 @@ impl WatchedLog {
             LogReader::Tiles(tiles) => follow_tiles(tiles, &self.followed(MAX_TILED_ENTRIES), state, since, watch),
             LogReader::Api(api) => follow_api(api, &self.followed(MAX_API_ENTRIES), state, since, watch),
         })
+    }
+
+    /// What to do about a log that is gone because its time is over.
+    fn with_hint(&self, failure: Failure, states: &StateFolder) -> Failure {
+        let now = now();
+        if failure.kind != UNREADABLE || self.keys.iter().any(|key| key.is_trusted_at(now)) {
+            return failure;
+        }
+        let state = states.path(self.id);
+        failure.with_hint(format!("the log is not in use any more: without `{}` it is not watched", state.display()))
     }
 
     fn followed(&self, max_entries: u64) -> FollowedLog<'_> {
@@ -164,5 +176,5 @@ fn problem(
 }
 
 fn unreadable(message: String) -> Failure {
-    Failure::could_not_check("log_unreadable", message)
+    Failure::could_not_check(UNREADABLE, message)
 }

@@ -23,10 +23,9 @@ use logs::WatchedLog;
 
 /// Watch transparency logs for an identity: what was signed in its name
 ///
-/// Each run reads what is new in the logs, checks that they are still what they were (nothing was taken back, and nothing
-/// is shown to you that others don't see there), and reports the entries whose certificate names the identity. The first
-/// run begins at the end of each log. Exit codes: 0 nothing unexpected; 1 an entry that is not expected, or a log that is not
-/// to be believed; 3 a log could not be read.
+/// Each run reads what is new in the logs, checks that nothing was taken back or changed of what was there before, and
+/// reports the entries whose certificate names the identity. The first run begins at the end of each log. Exit codes: 0
+/// nothing unexpected; 1 an entry that is not expected, or a log that is not to be believed; 3 a log could not be read.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("who").required(true).args(["identity", "identity_regexp"])))]
 pub(crate) struct Args {
