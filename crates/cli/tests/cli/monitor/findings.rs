@@ -216,3 +216,59 @@ fn with_an_interval_findings_come_as_they_are_made() {
     child.kill().expect("it runs until then");
     child.wait().expect("it ended");
 }
+
+#[test]
+fn certificates_of_somebody_else_are_reported_as_such() {
+    for log in LOGS {
+        let watched = Watched::seen(log);
+        watched.sigstore.lie(Service::Fulcio, Lie::CertificateOfAnotherAuthority);
+        watched.add(ME);
+        watched.expect(1, "", &["1 unexpected entry", "not issued by this instance: anybody can make such a one"]);
+        let (_, document) = watched.json("--since 0");
+        assert_eq!(document["result"]["logs"][0]["findings"][0]["issued_by_instance"], false);
+    }
+}
+
+#[test]
+fn a_log_whose_time_is_over_is_read_to_its_end() {
+    let watched = Watched::new(Service::RekorV2);
+    let words = format!("monitor --trust-config trust.json --state-dir state --identity {ME}");
+    watched.sandbox.ok(&words);
+    watched.add(ME);
+    let mut trust: Value = serde_json::from_slice(&watched.sandbox.read("trust.json")).expect("JSON");
+    trust["trustedRoot"]["tlogs"][1]["publicKey"]["validFor"]["end"] = "2026-01-02T00:00:00Z".into();
+    trust["trustedRoot"]["tlogs"][1]["publicKey"]["validFor"]["start"] = "2026-01-01T00:00:00Z".into();
+    watched.sandbox.write("trust.json", trust.to_string());
+    let found = watched.sandbox.run(&words);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.stdout.contains("1 unexpected entry"), "{found:?}");
+    watched.sigstore.stop(Service::RekorV2);
+    watched.sandbox.run(&words);
+    let gone = watched.sandbox.run(&words);
+    assert_eq!(gone.code, Some(3), "{gone:?}");
+    assert!(gone.stderr.contains("the log is not in use any more: without `"), "{gone:?}");
+    // Who has not seen it does not watch it.
+    let first = watched.sandbox.ok(&words.replace("--state-dir state", "--state-dir other"));
+    assert_eq!(first.stdout.matches("seen for the first time").count(), 1, "{first:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_nobody_could_be_told_is_found_again() {
+    for log in LOGS {
+        let watched = Watched::seen(log);
+        watched.add(ME);
+        for format in ["human", "json"] {
+            let mut command = watched.sandbox.command(&watched.words(&format!("--format {format}")));
+            let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there");
+            let output = command.stdout(full).stderr(Stdio::piped()).output().expect("it ends");
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(
+                String::from_utf8_lossy(&output.stderr).contains("standard output cannot be written"),
+                "{output:?}"
+            );
+        }
+        watched.expect(1, "", &["1 unexpected entry"]);
+        watched.expect(0, "", &["Nothing unexpected"]);
+    }
+}
