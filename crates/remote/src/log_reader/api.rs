@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::is_nothing;
+use super::{is_nothing, newest};
 use crate::endpoint::Endpoint;
 use crate::http::{Attempts, Failure, with_json};
 
@@ -51,7 +51,7 @@ impl ApiLog for RekorApi {
     type Error = ServiceError;
 
     fn checkpoints(&mut self) -> Result<Vec<String>, ServiceError> {
-        let request = self.endpoint.http().client().get(self.endpoint.at("api/v1/log"));
+        let request = newest(&self.endpoint, "api/v1/log");
         let answer = self.endpoint.http().send_for_json(request, MAX_HEADS_BYTES, Attempts::Several);
         let Heads { signed_tree_head, inactive_shards } = answer.map_err(|failure| match is_nothing(&failure) {
             true => self.endpoint.failed(format!("has neither tiles nor the interface of Rekor v1: it {failure}")),

@@ -11,6 +11,8 @@ mod tests;
 
 use model_transparency::sign::{Role, ServiceError};
 use reqwest::StatusCode;
+use reqwest::blocking::RequestBuilder;
+use reqwest::header::CACHE_CONTROL;
 
 pub use api::RekorApi;
 pub use tiles::HttpTiles;
@@ -57,10 +59,19 @@ pub enum OpenLogError {
     Service(#[from] ServiceError),
 }
 
+/// A request for what changes: a cache on the way would show a log that has shrunk.
+fn newest(endpoint: &Endpoint, path: &str) -> RequestBuilder {
+    endpoint.http().client().get(endpoint.at(path)).header(CACHE_CONTROL, "no-cache")
+}
+
 /// What is at a part of a log, if something is; at most `limit` bytes.
 fn get(endpoint: &Endpoint, path: &str, limit: usize) -> Result<Option<Vec<u8>>, ServiceError> {
     let http = endpoint.http();
-    match http.send(http.client().get(endpoint.at(path)), limit + 1, Attempts::Several) {
+    let request = match path.ends_with(tiles::CHECKPOINT) {
+        true => newest(endpoint, path),
+        false => http.client().get(endpoint.at(path)),
+    };
+    match http.send(request, limit + 1, Attempts::Several) {
         Ok(bytes) if bytes.len() > limit => {
             Err(endpoint.failed(format!("gave an answer of more than {limit} bytes for `{path}`")))
         }

@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 
 /// Where tiles may be: where the interface of Rekor v2 is, or at the log's root.
 const PREFIXES: [&str; 2] = ["api/v2/", ""];
-const CHECKPOINT: &str = "checkpoint";
+pub(super) const CHECKPOINT: &str = "checkpoint";
 
 /// The tiles of a log.
 #[derive(Debug)]

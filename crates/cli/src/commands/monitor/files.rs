@@ -27,7 +27,7 @@ pub(super) struct NewState {
 
 impl StateFolder {
     /// The folder of `watch` below `given`, or below where state is kept. Two that are watched do not share what was read.
-    pub(super) fn open(given: Option<&Path>, watch: &Watch) -> Result<Self, Failure> {
+    pub(super) fn find(given: Option<&Path>, watch: &Watch) -> Result<Self, Failure> {
         let base = match given {
             Some(path) => path.to_owned(),
             None => default_folder()
@@ -36,9 +36,12 @@ impl StateFolder {
                 })
                 .map_err(|failure| failure.with_hint("name one with --state-dir DIR"))?,
         };
-        let folder = base.join(short_hash(watch.to_string().as_bytes()));
-        fs::create_dir_all(&folder).map_err(|source| WriteError::Io { path: folder.clone(), source })?;
-        Ok(Self(folder))
+        Ok(Self(base.join(short_hash(watch.to_string().as_bytes()))))
+    }
+
+    /// Makes it, if it is not there.
+    pub(super) fn make(&self) -> Result<(), Failure> {
+        Ok(fs::create_dir_all(&self.0).map_err(|source| WriteError::Io { path: self.0.clone(), source })?)
     }
 
     /// The state of a log, if it has been seen.

@@ -21,6 +21,8 @@ const MAX_TILED_ENTRIES: u64 = 1_000_000;
 /// How many of one that gives ten at once.
 const MAX_API_ENTRIES: u64 = 100_000;
 
+const UNREADABLE: &str = "log_unreadable";
+
 /// A log that is watched.
 pub(super) struct WatchedLog {
     url: String,
@@ -31,11 +33,12 @@ pub(super) struct WatchedLog {
     since: Option<Since>,
 }
 
-/// The logs of an instance: those at `urls`, or all that are in use.
+/// The logs of an instance: those at `urls`, or all that are in use or were watched.
 pub(super) fn chosen(
     instance: &ResolvedInstance,
     urls: &[String],
     max_entries: Option<NonZeroU64>,
+    states: &StateFolder,
 ) -> Result<Vec<WatchedLog>, Failure> {
     let mut logs: Vec<WatchedLog> = Vec::new();
     let all = instance.root.log_keys();
@@ -56,7 +59,8 @@ pub(super) fn chosen(
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     if urls.is_empty() {
         let now = now();
-        logs.retain(|log| log.keys.iter().any(|key| key.is_trusted_at(now)));
+        // One that is not in use any more may have taken an entry since it was read.
+        logs.retain(|log| log.keys.iter().any(|key| key.is_trusted_at(now)) || states.path(log.id).exists());
         if logs.is_empty() {
             let message = format!("{} has no log that is in use, found {known}", instance.source);
             return Err(Failure::rejected("no_log", message));
@@ -111,13 +115,13 @@ impl WatchedLog {
                 let evidence = |note: &str| states.keep_evidence(self.id, note);
                 report.problem = round.error.as_ref().map(|error| problem(&self.url, error, evidence));
                 report.add(&round, expected);
-                if round.state.is_some() {
+                if round.is_new_state {
                     self.since = None;
                 }
-                (report, round.state.map(|state| states.keep(self.id, state)))
+                (report, round.state.filter(|_| round.is_new_state).map(|state| states.keep(self.id, state)))
             }
             Err(failure) => {
-                report.problem = Some(LogProblem::Unread(failure));
+                report.problem = Some(LogProblem::Unread(self.with_hint(failure, states)));
                 (report, None)
             }
         }
@@ -134,6 +138,16 @@ impl WatchedLog {
             LogReader::Tiles(tiles) => follow_tiles(tiles, &self.followed(MAX_TILED_ENTRIES), state, since, watch),
             LogReader::Api(api) => follow_api(api, &self.followed(MAX_API_ENTRIES), state, since, watch),
         })
+    }
+
+    /// What to do about a log that is gone because its time is over.
+    fn with_hint(&self, failure: Failure, states: &StateFolder) -> Failure {
+        let now = now();
+        if failure.kind != UNREADABLE || self.keys.iter().any(|key| key.is_trusted_at(now)) {
+            return failure;
+        }
+        let state = states.path(self.id);
+        failure.with_hint(format!("the log is not in use any more: without `{}` it is not watched", state.display()))
     }
 
     fn followed(&self, max_entries: u64) -> FollowedLog<'_> {
@@ -162,5 +176,5 @@ fn problem(
 }
 
 fn unreadable(message: String) -> Failure {
-    Failure::could_not_check("log_unreadable", message)
+    Failure::could_not_check(UNREADABLE, message)
 }

@@ -23,10 +23,9 @@ use logs::WatchedLog;
 
 /// Watch transparency logs for an identity: what was signed in its name
 ///
-/// Each run reads what is new in the logs, checks that they are still what they were (nothing was taken back, and nothing
-/// is shown to you that others don't see there), and reports the entries whose certificate names the identity. The first
-/// run begins at the end of each log. Exit codes: 0 nothing unexpected; 1 an entry that is not expected, or a log that is not
-/// to be believed; 3 a log could not be read.
+/// Each run reads what is new in the logs, checks that nothing was taken back or changed of what was there before, and
+/// reports the entries whose certificate names the identity. The first run begins at the end of each log. Exit codes: 0
+/// nothing unexpected; 1 an entry that is not expected, or a log that is not to be believed; 3 a log could not be read.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("who").required(true).args(["identity", "identity_regexp"])))]
 pub(crate) struct Args {
@@ -122,12 +121,13 @@ impl Monitor {
         let expected = args.expect.as_deref().map(expected).transpose()?.unwrap_or_default();
         let instance = resolve(&args.instance, console)?;
         console.debug(&format!("watching the logs of {}", instance.source));
-        let mut logs = logs::chosen(&instance, &args.rekor_url, args.max_entries)?;
+        let watch = Watch::new(identity, provider, instance.root.clone());
+        let states = StateFolder::find(args.state_dir.as_deref(), &watch)?;
+        let mut logs = logs::chosen(&instance, &args.rekor_url, args.max_entries, &states)?;
         if let Some(since) = &args.since {
             logs::set_since(&mut logs, since)?;
         }
-        let watch = Watch::new(identity, provider, instance.root);
-        let states = StateFolder::open(args.state_dir.as_deref(), &watch)?;
+        states.make()?;
         Ok(Self { watch, expected, logs, states })
     }
 

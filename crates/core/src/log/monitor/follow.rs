@@ -49,6 +49,8 @@ pub struct Finding {
 pub struct Round<E> {
     /// What to keep until the next time: where reading ended. As it was if the log is inconsistent.
     pub state: Option<LogState>,
+    /// Whether the state is of this round, and not that of the one before.
+    pub is_new_state: bool,
     /// The number of entries that were read.
     pub entries_read: u64,
     /// The number of entries that are left to read.
@@ -215,6 +217,7 @@ impl<'a> Reading<'a> {
             self.trees.iter().map(|tree| tree.checkpoint.size().saturating_sub(tree.next)).fold(0, u64::saturating_add);
         Round {
             state: if keeps_old { old.cloned() } else { Some(LogState { trees: self.trees }) },
+            is_new_state: !keeps_old,
             entries_read: self.entries_read,
             entries_left: if keeps_old { 0 } else { entries_left },
             has_begun: false,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::certificate::{Certificate, IdentityRule};
 use crate::sigstore::{SignerCertificate, TrustedRoot};
@@ -47,9 +47,8 @@ impl Watch {
     #[must_use]
     pub fn look(&self, body: &[u8]) -> Vec<Sighting> {
         let mut found = Vec::new();
-        if let Ok(body) = serde_json::from_slice::<Value>(body) {
-            collect(&body, &mut found);
-        }
+        // What comes after an error is no part of the entry for anybody.
+        let _ = Collect(&mut found).deserialize(&mut serde_json::Deserializer::from_slice(body));
         let mut sightings: Vec<Sighting> = Vec::new();
         for certificate in found {
             if sightings.iter().all(|sighting| sighting.certificate != certificate) {
@@ -82,13 +81,59 @@ impl fmt::Display for Watch {
     }
 }
 
-/// Adds the certificates in every text of a document, whose depth the parser bounds.
-fn collect(value: &Value, found: &mut Vec<Certificate>) {
-    match value {
-        Value::String(text) => add(text, found),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Object(members) => members.values().for_each(|member| collect(member, found)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+/// Adds the certificates in every text of a document: also in a member that is there twice, and before what is no JSON.
+struct Collect<'a>(&'a mut Vec<Certificate>);
+
+impl<'de> DeserializeSeed<'de> for Collect<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Collect<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        add(text, self.0);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Collect(self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key::<IgnoredAny>()?.is_some() {
+            map.next_value_seed(Collect(self.0))?;
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 }
 

@@ -1,91 +1,13 @@
-//! `monitor` against logs of both kinds: honest ones, ones that lie, and ones that are not there.
+//! What is found, once, from where on, and what of it is expected.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use fake_sigstore::{Claims, Fault, Instance, Lie, Options, Service, SigningConfig};
+use fake_sigstore::{Claims, Lie, Service};
 use serde_json::Value;
 
-use super::support::{Run, Sandbox, run};
-
-const LOGS: [Service; 2] = [Service::RekorV1, Service::RekorV2];
-const ME: &str = "me@example.com";
-
-/// A log among those of an instance, and a folder with `trust.json`.
-struct Watched {
-    sigstore: Instance,
-    sandbox: Sandbox,
-    log: Service,
-}
-
-impl Watched {
-    fn new(log: Service) -> Self {
-        Self::with_entries(log, 5)
-    }
-
-    fn with_entries(log: Service, entries: usize) -> Self {
-        let sigstore = Instance::start_with(Options { entries, ..Options::default() });
-        let watched = Self { sigstore, sandbox: Sandbox::empty(), log };
-        watched.sandbox.write("trust.json", watched.sigstore.trust_config_json(&SigningConfig::default()));
-        watched
-    }
-
-    /// One that has been seen as it is.
-    fn seen(log: Service) -> Self {
-        let watched = Self::new(log);
-        watched.expect(0, "", &["seen for the first time"]);
-        watched
-    }
-
-    fn add(&self, name: &str) -> u64 {
-        self.sigstore.add_entry_of(self.log, &Claims::email(name))
-    }
-
-    fn words(&self, more: &str) -> String {
-        let log = self.sigstore.url(self.log);
-        let who = if more.contains("--identity") { String::new() } else { format!("--identity {ME}") };
-        let state = if more.contains("--state-dir") { "" } else { "--state-dir state" };
-        format!("monitor --trust-config trust.json {state} --rekor-url {log} {who} {more}")
-    }
-
-    fn run(&self, more: &str) -> Run {
-        run(&mut self.sandbox.command(&self.words(more)))
-    }
-
-    /// Watches; the exit code and all that is said are as expected.
-    #[track_caller]
-    fn expect(&self, code: i32, more: &str, says: &[&str]) -> Run {
-        let run = self.run(more);
-        assert_eq!(run.code, Some(code), "{:?} {more}: {run:?}", self.log);
-        for words in says {
-            let said = run.stdout.contains(words) || run.stderr.contains(words);
-            assert!(said, "{:?} {more}: expected `{words}` in {run:?}", self.log);
-        }
-        assert!(!run.stderr.contains("panicked"), "{run:?}");
-        run
-    }
-
-    #[track_caller]
-    fn json(&self, more: &str) -> (i32, Value) {
-        self.sandbox.json(&self.words(more))
-    }
-
-    /// What is kept, by the ends of the names.
-    fn kept(&self, end: &str) -> Vec<String> {
-        let listing = self.sandbox.listing().into_iter().map(|(path, _)| path);
-        let files = listing.filter(|path| path.is_file() && path.to_string_lossy().contains(end));
-        files.filter_map(|path| fs::read_to_string(path).ok()).collect()
-    }
-
-    /// The one state.
-    fn state(&self) -> String {
-        let mut states = self.kept("state");
-        states.retain(|state| state.starts_with('{'));
-        assert_eq!(states.len(), 1);
-        states.remove(0)
-    }
-}
+use super::super::support::run;
+use super::{LOGS, ME, Watched};
 
 fn indices(document: &Value) -> Vec<u64> {
     let findings = document["result"]["logs"][0]["findings"].as_array().expect("a list");
@@ -231,8 +153,6 @@ fn reading_goes_on_where_it_ended() {
         let (code, document) = watched.json("--max-entries 5");
         assert_eq!((code, &document["result"]["logs"][0]["entries_left"]), (0, &(left - 5).into()));
         assert_eq!(document["result"]["is_at_end"], false);
-        // The log goes down on the way.
-        watched.sigstore.fail_next(log, 0, Fault::Garbage);
         let found = watched.expect(1, "", &["1 unexpected entry"]);
         assert!(found.stdout.contains(&format!("{ours} of ")), "{found:?}");
     }
@@ -266,142 +186,6 @@ fn a_checkpoint_is_a_place_to_begin_at() {
 }
 
 #[test]
-fn a_log_that_takes_something_back_is_not_believed() {
-    for log in LOGS {
-        for (change, says) in [
-            ("fork", "is forked: the tree of"),
-            ("fork and grow", "is forked: the tree of"),
-            ("shrink", "has shrunk: it had"),
-        ] {
-            let watched = Watched::seen(log);
-            let before = watched.state();
-            match change {
-                "shrink" => watched.sigstore.forget_newest(log, 2),
-                _ => watched.sigstore.lie(log, Lie::Forked),
-            }
-            if change == "fork and grow" {
-                watched.add(ME);
-            }
-            let run = watched.expect(1, "", &["is not to be believed", says, "show both to its operator"]);
-            assert_eq!(run.stdout, "", "nothing of it counts");
-            assert_eq!(watched.state(), before, "what was seen stays");
-            let evidence = watched.kept(".conflict-");
-            assert_eq!(evidence.len(), 1);
-            assert!(evidence[0].contains("\u{2014} 127.0.0.1"), "{evidence:?}");
-            let (code, document) = watched.json("");
-            assert_eq!((code, document["error"]["kind"].as_str()), (1, Some("inconsistent_log")));
-            assert!(document["result"]["logs"][0]["problem"]["evidence"].is_string());
-            assert_eq!(watched.kept(".conflict-").len(), 1, "once");
-            // Where it was a slip, everything goes on.
-            watched.sigstore.heal(log);
-            if change == "shrink" {
-                continue;
-            }
-            let code = i32::from(change != "fork");
-            watched.expect(code, "", &["new entr"]);
-        }
-    }
-}
-
-#[test]
-fn checkpoints_of_others_are_not_believed() {
-    for log in LOGS {
-        for (lie, says) in [
-            (Lie::CheckpointAltered, "does not hold"),
-            (Lie::CheckpointForged, "does not hold"),
-            (Lie::CheckpointOfAnotherKey, "no signature of a log that is trusted"),
-        ] {
-            let watched = Watched::new(log);
-            watched.sigstore.lie(log, lie);
-            watched.expect(1, "", &["is not to be believed", says]);
-            assert!(watched.kept(".json").iter().all(|file| !file.contains("trees")), "nothing was seen");
-        }
-    }
-}
-
-#[test]
-fn entries_that_are_not_in_the_tree_are_not_believed() {
-    let watched = Watched::new(Service::RekorV1);
-    watched.add(ME);
-    for (lie, code, says) in [
-        (Lie::InclusionProofAltered, 1, "what it serves is not what it signed: entry"),
-        (Lie::SetAltered, 1, "the promise (signed entry timestamp) of entry"),
-        (Lie::LogIndexOff, 1, "says that its index is"),
-        (Lie::EntryOfAnotherBody, 3, "that are not all of these"),
-    ] {
-        watched.sigstore.lie(Service::RekorV1, lie);
-        watched.expect(code, "--since 0", &[says]);
-        watched.sigstore.heal(Service::RekorV1);
-    }
-    watched.expect(1, "--since 0", &["1 unexpected entry"]);
-}
-
-#[test]
-fn a_log_that_can_not_be_read_is_no_verdict() {
-    for log in LOGS {
-        let watched = Watched::seen(log);
-        let before = watched.state();
-        watched.add(ME);
-        let url = watched.sigstore.url(log).to_owned();
-        for (fault, says) in [
-            (Fault::Status(500, "ill".to_owned()), "answered 500 Internal Server Error: ill"),
-            (Fault::Status(404, "nothing".to_owned()), "has neither tiles nor the interface of Rekor v1"),
-            (Fault::Garbage, "gave a"),
-            (Fault::Oversize(2 << 20), "bytes"),
-            (Fault::Closes, "can't be reached"),
-            (Fault::Replies(200, "text/plain".to_owned(), b"\xff\xfe".to_vec()), "gave a checkpoint that is not text"),
-            (Fault::Replies(200, "text/html".to_owned(), b"<html>\n\n".to_vec()), "it is not a checkpoint"),
-        ] {
-            watched.sigstore.fail(log, fault.clone());
-            let run = watched.expect(3, "", &["the transparency log `", says]);
-            assert_eq!(run.stdout, "", "{fault:?}");
-            assert_eq!(watched.state(), before, "{fault:?}");
-            watched.sigstore.heal(log);
-        }
-        watched.sigstore.stop(log);
-        watched.expect(3, "", &[&url, "can't be reached"]);
-        let (code, document) = watched.json("");
-        assert_eq!((code, document["error"]["kind"].as_str()), (3, Some("log_unreadable")));
-        watched.sigstore.restart(log);
-        watched.expect(1, "", &["1 unexpected entry"]);
-    }
-}
-
-#[test]
-fn a_state_that_can_not_be_used_is_not_passed_over() {
-    for log in LOGS {
-        let watched = Watched::seen(log);
-        let good = watched.state();
-        let (path, _) = watched
-            .sandbox
-            .listing()
-            .into_iter()
-            .find(|(path, _)| {
-                path.extension().is_some_and(|end| end == "json") && path.to_string_lossy().contains("state")
-            })
-            .expect("a state");
-        for (bad, says) in [
-            (String::new(), "not valid JSON"),
-            ("{}".to_owned(), "missing field"),
-            (good.replace("\"version\": 1", "\"version\": 2"), "expected version 1, found 2"),
-            (good.replace("\\n5\\n", "\\n4\\n"), "does not hold"),
-            (good.replace("\"next\": 5", "\"next\": 6"), "each read up to its size at most"),
-            (good.replace("\"next\"", "\"next\": 1, \"next\""), "twice"),
-            ("x".repeat(9 << 20), "expected at most"),
-        ] {
-            fs::write(&path, &bad).expect("written");
-            watched.expect(3, "", &["the state of a log `", "can't be used", says, "move it away"]);
-            assert_eq!(fs::read_to_string(&path).expect("readable"), bad);
-        }
-        fs::write(&path, &good).expect("written");
-        watched.expect(0, "", &["Nothing unexpected"]);
-    }
-    let watched = Watched::new(Service::RekorV2);
-    watched.sandbox.write("state", "a file");
-    watched.expect(3, "", &["state", "cannot be written"]);
-}
-
-#[test]
 fn each_identity_has_a_state_of_its_own() {
     let watched = Watched::seen(Service::RekorV2);
     watched.add(ME);
@@ -414,21 +198,6 @@ fn each_identity_has_a_state_of_its_own() {
     let home = run(watched.sandbox.command(&words).env("HOME", watched.sandbox.path("home")));
     assert_eq!(home.code, Some(0), "{home:?}");
     assert!(watched.sandbox.path("home/.local/state/model-signing/monitor").is_dir());
-}
-
-#[test]
-fn wrong_words_are_usage() {
-    let watched = Watched::new(Service::RekorV2);
-    for (words, says) in [
-        ("--identity a --identity-regexp b", "cannot be used with"),
-        ("--identity-regexp (", "--identity-regexp: not a regular expression"),
-        ("--rekor-url https://unknown.example", "has no log `https://unknown.example`, found `http://127.0.0.1"),
-        ("--interval 0", "invalid value"),
-    ] {
-        watched.expect(2, words, &[says]);
-    }
-    watched.sandbox.fails("monitor --trust-config trust.json", 2, &["--identity"]);
-    assert_eq!(LOGS.map(|log| watched.sigstore.requests(log)), [0, 0]);
 }
 
 #[test]
@@ -446,4 +215,60 @@ fn with_an_interval_findings_come_as_they_are_made() {
     assert_eq!(next()["outcome"], "done");
     child.kill().expect("it runs until then");
     child.wait().expect("it ended");
+}
+
+#[test]
+fn certificates_of_somebody_else_are_reported_as_such() {
+    for log in LOGS {
+        let watched = Watched::seen(log);
+        watched.sigstore.lie(Service::Fulcio, Lie::CertificateOfAnotherAuthority);
+        watched.add(ME);
+        watched.expect(1, "", &["1 unexpected entry", "not issued by this instance: anybody can make such a one"]);
+        let (_, document) = watched.json("--since 0");
+        assert_eq!(document["result"]["logs"][0]["findings"][0]["issued_by_instance"], false);
+    }
+}
+
+#[test]
+fn a_log_whose_time_is_over_is_read_to_its_end() {
+    let watched = Watched::new(Service::RekorV2);
+    let words = format!("monitor --trust-config trust.json --state-dir state --identity {ME}");
+    watched.sandbox.ok(&words);
+    watched.add(ME);
+    let mut trust: Value = serde_json::from_slice(&watched.sandbox.read("trust.json")).expect("JSON");
+    trust["trustedRoot"]["tlogs"][1]["publicKey"]["validFor"]["end"] = "2026-01-02T00:00:00Z".into();
+    trust["trustedRoot"]["tlogs"][1]["publicKey"]["validFor"]["start"] = "2026-01-01T00:00:00Z".into();
+    watched.sandbox.write("trust.json", trust.to_string());
+    let found = watched.sandbox.run(&words);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.stdout.contains("1 unexpected entry"), "{found:?}");
+    watched.sigstore.stop(Service::RekorV2);
+    watched.sandbox.run(&words);
+    let gone = watched.sandbox.run(&words);
+    assert_eq!(gone.code, Some(3), "{gone:?}");
+    assert!(gone.stderr.contains("the log is not in use any more: without `"), "{gone:?}");
+    // Who has not seen it does not watch it.
+    let first = watched.sandbox.ok(&words.replace("--state-dir state", "--state-dir other"));
+    assert_eq!(first.stdout.matches("seen for the first time").count(), 1, "{first:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_nobody_could_be_told_is_found_again() {
+    for log in LOGS {
+        let watched = Watched::seen(log);
+        watched.add(ME);
+        for format in ["human", "json"] {
+            let mut command = watched.sandbox.command(&watched.words(&format!("--format {format}")));
+            let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("there");
+            let output = command.stdout(full).stderr(Stdio::piped()).output().expect("it ends");
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(
+                String::from_utf8_lossy(&output.stderr).contains("standard output cannot be written"),
+                "{output:?}"
+            );
+        }
+        watched.expect(1, "", &["1 unexpected entry"]);
+        watched.expect(0, "", &["Nothing unexpected"]);
+    }
 }
