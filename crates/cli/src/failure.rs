@@ -18,6 +18,7 @@ use model_transparency_remote::pkcs11::{InvalidUri, KeyError, PinFileError, Toke
 use model_transparency_remote::tuf::FetchError;
 
 use crate::exit::Exit;
+use crate::output::Answer;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -29,11 +30,13 @@ pub(crate) struct Failure {
     /// What the reader can do, where it is not obvious.
     pub(crate) hint: Option<String>,
     pub(crate) difference: Option<Box<Difference>>,
+    /// What there is to say all the same.
+    pub(crate) answer: Option<Box<Answer>>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, kind, message: message.into(), hint: None, difference: None }
+        Self { exit, kind, message: message.into(), hint: None, difference: None, answer: None }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -50,6 +53,11 @@ impl Failure {
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
+        self.answer = Some(Box::new(answer));
         self
     }
 

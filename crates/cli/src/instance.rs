@@ -191,7 +191,13 @@ fn is_old(date: UnixTime, now: UnixTime) -> bool {
 }
 
 #[cfg(test)]
+#[expect(dead_code, reason = "the tests of the command use the rest")]
+#[path = "../tests/cli/trust/repository.rs"]
+mod repository;
+
+#[cfg(test)]
 mod tests {
+    use super::repository::Repository;
     use super::*;
     use crate::args::{Format, LogLevel};
 
@@ -202,6 +208,23 @@ mod tests {
         assert_eq!(found.source, Source::Embedded(Instance::Staging));
         let found = newest(Instance::Production, Err(Failure::rejected("invalid", "it is broken")), &console);
         assert_eq!(found.source, Source::Embedded(Instance::Production));
+    }
+
+    #[test]
+    fn what_is_kept_counts_where_it_is_newer_than_what_is_built_in() {
+        let console = Console::new(Format::Json, LogLevel::Error);
+        let staging = Instance::Staging;
+        let published = Repository::start(staging.trusted_root_json(), staging.signing_config_json());
+        let repository = TufRepository::private(&published.url(), Some(published.root(1))).expect("a repository");
+        let since = Instance::embedded_since();
+        for (time, is_newer) in [(since.0 - 1, false), (since.0, false), (since.0 + 1, true)] {
+            let time = UnixTime(time);
+            let publication = Publication::fetch(&repository, None, time).expect("it is honest");
+            let found = newest(staging, Ok(Some(publication)), &console);
+            let expected = if is_newer { Source::Cached(staging, time) } else { Source::Embedded(staging) };
+            assert_eq!(found.source, expected);
+            assert!(found.signing.is_some_and(|signing| !signing.services().is_empty()));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
-use args::Cli;
+use args::{Cli, Command};
 use exit::Exit;
 use failure::Failure;
 use output::Console;
@@ -69,6 +69,9 @@ fn run(arguments: Vec<OsString>) -> Exit {
         Err(error) => return usage(&error, wants_json),
     };
     let console = Console::new(cli.global.format, cli.global.log_level);
+    if let Command::Monitor(args) = &cli.command {
+        return commands::monitor::run(args, &console);
+    }
     let name = cli.command.name();
     console.finish(name, cli.command.run(&cli.global, &console))
 }

@@ -144,7 +144,8 @@ impl Http {
         if !status.is_success() {
             let location = response.headers().get(LOCATION).and_then(|place| place.to_str().ok()).map(str::to_owned);
             let page = self.read(response, MAX_PAGE_BYTES, started).unwrap_or_default();
-            let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+            let is_passing = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+                || status == StatusCode::TOO_MANY_REQUESTS;
             return Err(Failure {
                 status: Some(status),
                 location,

@@ -8,6 +8,7 @@
 //! | have a signature dated by an RFC 3161 authority | [`timestamp::HttpTimestamper`] | `http` |
 //! | sign as who somebody is, with a certificate of a Sigstore instance | [`sigstore::SigstoreSigner`] | `http` |
 //! | have a signature made public by a transparency log | [`sigstore::Rekor`] | `http` |
+//! | read a transparency log | [`log_reader::LogReader`] | `http` |
 //! | get a token of an identity, for Sigstore | [`oidc::ambient`], [`oidc::Login`], [`oidc::IdentityToken`] | `http` |
 //! | learn whom a Sigstore instance trusts | [`tuf::Publication::fetch`] | `http` |
 //! | sign with a key in a PKCS#11 token | [`pkcs11::Token::open`], then [`pkcs11::Token::into_key`] | `pkcs11` |
@@ -16,6 +17,8 @@
 mod endpoint;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+pub mod log_reader;
 #[cfg(feature = "http")]
 pub mod oidc;
 #[cfg(feature = "pkcs11")]

@@ -15,7 +15,7 @@ mod token;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, digest, inspect, keygen, quickstart, sign, trust, verify};
+use crate::commands::{completions, digest, inspect, keygen, monitor, quickstart, sign, trust, verify};
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Digest(digest::Args),
     Inspect(inspect::Args),
+    Monitor(monitor::Args),
     Trust(trust::Args),
     Keygen(keygen::Args),
     Quickstart(quickstart::Args),
@@ -72,6 +73,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Digest(_) => "digest",
             Self::Inspect(_) => "inspect",
+            Self::Monitor(_) => "monitor",
             Self::Trust(_) => "trust",
             Self::Keygen(_) => "keygen",
             Self::Quickstart(_) => "quickstart",
@@ -85,6 +87,7 @@ impl Command {
             Self::Verify(args) => verify::run(args, global, console),
             Self::Digest(args) => digest::run(args, global, console),
             Self::Inspect(args) => inspect::run(args),
+            Self::Monitor(args) => monitor::once(args, console),
             Self::Trust(args) => trust::run(args, console),
             Self::Keygen(args) => keygen::run(args, console),
             Self::Quickstart(args) => quickstart::run(args, global, console),

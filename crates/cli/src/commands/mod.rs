@@ -4,6 +4,7 @@ pub(crate) mod completions;
 pub(crate) mod digest;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod monitor;
 pub(crate) mod quickstart;
 pub(crate) mod sign;
 pub(crate) mod trust;

@@ -4,7 +4,7 @@ use model_transparency::manifest::{Changed, Difference};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Answer;
+use super::{Answer, Layout};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -40,6 +40,7 @@ pub(super) fn render(
     exit: Exit,
     outcome: &Result<Answer, Failure>,
     warnings: &[String],
+    layout: Layout,
 ) -> String {
     let document = Document {
         version: DOCUMENT_VERSION,
@@ -54,7 +55,7 @@ pub(super) fn render(
         },
         exit_code: exit as u8,
         warnings,
-        result: outcome.as_ref().ok().map(|answer| &answer.json),
+        result: outcome.as_ref().map_or_else(|failure| failure.answer.as_deref(), Some).map(|answer| &answer.json),
         error: outcome.as_ref().err().map(|failure| ErrorOut {
             kind: failure.kind,
             message: &failure.message,
@@ -62,7 +63,11 @@ pub(super) fn render(
             difference: failure.difference.as_deref().map(difference),
         }),
     };
-    let mut text = serde_json::to_string_pretty(&document).expect("text, numbers and lists always serialise");
+    let text = match layout {
+        Layout::Document => serde_json::to_string_pretty(&document),
+        Layout::Line => serde_json::to_string(&document),
+    };
+    let mut text = text.expect("text, numbers and lists always serialise");
     text.push('\n');
     text
 }

@@ -5,6 +5,7 @@ mod digest;
 mod document;
 mod failure;
 mod inspect;
+mod monitor;
 mod progress;
 mod sigstore;
 mod text;
@@ -24,6 +25,7 @@ pub(crate) use certificate::colons;
 pub(crate) use digest::digest_answer;
 pub(crate) use failure::human as failure_text;
 pub(crate) use inspect::inspect_answer;
+pub(crate) use monitor::{LogProblem, LogReport, monitor_answer};
 pub(crate) use text::{Fields, count, escape, size};
 pub(crate) use trust::{exported_answer, kept_answer, trust_answer};
 pub(crate) use verify::{Signed, sign_answer, verify_answer};
@@ -40,6 +42,15 @@ pub(crate) struct Answer {
     pub(crate) human: String,
     /// For programs: the member `result` of the document.
     pub(crate) json: serde_json::Value,
+}
+
+/// How a JSON document is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Over many lines: there is one.
+    Document,
+    /// In a line: others follow.
+    Line,
 }
 
 /// Standard output and standard error, as the user wants them.
@@ -91,24 +102,54 @@ impl Console {
 
     /// Prints how a command ended and gives the exit code.
     pub(crate) fn finish(&self, command: &'static str, outcome: Result<Answer, Failure>) -> Exit {
+        self.print(command, &outcome, Layout::Document).unwrap_or_else(|exit| exit)
+    }
+
+    /// Prints how a command, or a round of one, ended and gives the exit code.
+    ///
+    /// # Errors
+    /// The exit code if nobody may have read it.
+    pub(crate) fn print(
+        &self,
+        command: &'static str,
+        outcome: &Result<Answer, Failure>,
+        layout: Layout,
+    ) -> Result<Exit, Exit> {
         let exit = outcome.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Done);
-        let printed = match (self.format, &outcome) {
+        let printed = match (self.format, outcome) {
             (Format::Human, Ok(answer)) => print(&answer.human),
             (Format::Human, Err(failure)) => {
-                print_error_text(&failure::human(failure));
-                Ok(())
+                let printed = failure.answer.as_ref().map_or(Ok(()), |answer| print(&answer.human));
+                self.complain(failure);
+                printed
             }
-            (Format::Json, _) => print(&document::render(command, exit, &outcome, &self.warnings())),
+            (Format::Json, _) => print(&document::render(command, exit, outcome, &self.warnings(), layout)),
         };
         match printed {
             // Whoever read the output has seen enough of it.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(exit),
             Err(error) => {
                 print_error_text(&format!("{BAD}error{BAD:#}: standard output cannot be written: {error}\n"));
-                if exit == Exit::Done { Exit::CouldNotCheck } else { exit }
+                Err(if exit == Exit::Done { Exit::CouldNotCheck } else { exit })
             }
-            Ok(()) => exit,
+            Ok(()) => Ok(exit),
         }
+    }
+
+    /// Says what went wrong, whatever the format.
+    #[expect(clippy::unused_self, reason = "who has no console has nobody to tell")]
+    pub(crate) fn complain(&self, failure: &Failure) {
+        print_error_text(&failure::human(failure));
+    }
+
+    /// The same without warnings.
+    pub(crate) fn renewed(&self) -> Self {
+        Self::new(self.format, self.level)
+    }
+
+    /// Whether results are documents.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.format == Format::Json
     }
 
     /// Prints help or the version.

@@ -224,6 +224,14 @@ impl Certificate {
         same_key && self.subject == certificate.issuer
     }
 
+    /// Whether the key of `issuer` signed this.
+    pub(crate) fn is_signed_by(&self, issuer: &Self) -> bool {
+        let Self { parsed, .. } = self;
+        let holds =
+            |tbs: Vec<u8>| signature::holds(issuer, &parsed.signature_algorithm, &tbs, parsed.signature.raw_bytes());
+        parsed.tbs_certificate.to_der().is_ok_and(holds)
+    }
+
     /// Every name of the subject: the alternative names, then the subject's own (RFC 4514) if it has one.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

@@ -3,7 +3,6 @@
 //! An anchor is a certificate, and is held to what it says: its validity, its critical extensions, its path length, its
 //! constraints. A path may end in any certificate that is trusted, an intermediate too.
 
-use x509_cert::der::Encode;
 use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::constraints::{Constraints, NAME_CONSTRAINTS, NameError};
@@ -180,11 +179,7 @@ impl<'a> Search<'a> {
                 found: signature::describe(&signed.signature_algorithm),
             });
         }
-        let holds = signed
-            .tbs_certificate
-            .to_der()
-            .is_ok_and(|tbs| signature::holds(issuer, &signed.signature_algorithm, &tbs, signed.signature.raw_bytes()));
-        if holds {
+        if certificate.is_signed_by(issuer) {
             Ok(())
         } else {
             Err(PathError::Signature { subject: certificate.subject(), issuer: issuer.subject() })

@@ -69,6 +69,10 @@ impl Checkpoint {
         }
         // The last empty line: nothing that is signed can be passed off as a signature.
         let (text, signatures) = note.rfind("\n\n").map(|at| (&note[..=at], &note[at + 2..])).ok_or(NOT_SIGNED)?;
+        // C2SP signed-note; and what is printed or compared is then what was signed.
+        if text.chars().any(|character| character.is_control() && character != '\n') {
+            return Err(CheckpointError::Malformed("a text without control characters"));
+        }
         let mut lines = text.lines();
         let mut line = || lines.next().filter(|line| !line.is_empty());
         let origin = line().ok_or(CheckpointError::Malformed("a line with its origin"))?;
@@ -251,6 +255,8 @@ mod tests {
             format!("a\n5\n{root}\n\n"),
             format!("\n5\n{root}\n\n{signature}"),
             format!("a\n\n{root}\n\n{signature}"),
+            format!("a\r\n5\n{root}\n\n{signature}"),
+            format!("a\n5\n{root}\n\u{1b}[2J\n\n{signature}"),
             format!("a\n+5\n{root}\n\n{signature}"),
             format!("a\n05\n{root}\n\n{signature}"),
             format!("a\n-1\n{root}\n\n{signature}"),

@@ -135,16 +135,10 @@ impl LogEntry {
 
     /// The time at which the log took the entry, which it signed.
     fn check_promise(&self, signature: &[u8], logs: &[&LogKey], now: UnixTime) -> Result<UnixTime, LogEntryError> {
-        // RFC 8785, of values that need no escapes.
-        let signed = format!(
-            r#"{{"body":"{}","integratedTime":{},"logID":"{}","logIndex":{}}}"#,
-            STANDARD.encode(&self.body),
-            self.integrated_time,
-            self.log_id,
-            self.log_index,
-        );
         let time = UnixTime(self.integrated_time);
-        let mut signers = logs.iter().filter(|log| log.has_signed(signed.as_bytes(), signature)).peekable();
+        let has_promised =
+            |log: &LogKey| has_promised(log, &self.body, self.integrated_time, self.log_id, self.log_index, signature);
+        let mut signers = logs.iter().filter(|log| has_promised(log)).peekable();
         if signers.peek().is_none() {
             return Err(LogEntryError::Promise);
         }
@@ -156,6 +150,23 @@ impl LogEntry {
         }
         Ok(time)
     }
+}
+
+/// Whether a log signed that it took an entry (signed entry timestamp of Rekor v1).
+pub(super) fn has_promised(
+    log: &LogKey,
+    body: &[u8],
+    integrated_time: u64,
+    log_id: LogId,
+    log_index: u64,
+    signature: &[u8],
+) -> bool {
+    // RFC 8785, of values that need no escapes.
+    let signed = format!(
+        r#"{{"body":"{}","integratedTime":{integrated_time},"logID":"{log_id}","logIndex":{log_index}}}"#,
+        STANDARD.encode(body),
+    );
+    log.has_signed(signed.as_bytes(), signature)
 }
 
 #[derive(Deserialize)]

@@ -10,11 +10,13 @@
 //! | check what a log proves | [`verify_inclusion`], [`verify_consistency`] |
 //! | check an entry in a bundle | [`LogEntry::verify`] |
 //! | read a log by its tiles | [`TiledTree`] |
+//! | watch a log for an identity | [`monitor`] |
 
 mod body;
 mod checkpoint;
 mod entry;
 mod keys;
+pub mod monitor;
 mod proof;
 mod tiles;
 mod tree;
@@ -33,7 +35,7 @@ pub use entry::{LogEntry, LogEntryError, MAX_LOG_ENTRY_BYTES, VerifiedInclusion,
 pub use keys::{LogId, LogKey, LogKeys};
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
 pub use tiles::{EntryBundle, Tile, TileError, TileSource};
-pub use tree::{TiledTree, TreeError};
+pub use tree::{IndexedEntry, TiledTree, TreeError};
 
 /// A hash in a log's Merkle tree (RFC 6962 §2.1 with SHA-256): of a leaf, of a node, or of the whole.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,6 +3,9 @@
 use super::tiles::nodes;
 use super::{EntryBundle, Tile, TileError, TileSource, TreeHash, VerifiedCheckpoint};
 
+/// An entry and its index.
+pub type IndexedEntry = (u64, Vec<u8>);
+
 /// The tree that a checkpoint is of, behind a source that may return anything.
 ///
 /// What it returns follows from the checkpoint's root: no entry can be made up, changed or left out.
@@ -61,7 +64,7 @@ impl<S: TileSource> TiledTree<S> {
     ///
     /// # Errors
     /// [`TreeError`]: what can't be read, or does not belong to the tree. [`TreeError::Shorter`] if there is no such bundle.
-    pub fn entries(&mut self, bundle: u64) -> Result<Vec<(u64, Vec<u8>)>, TreeError<S::Error>> {
+    pub fn entries(&mut self, bundle: u64) -> Result<Vec<IndexedEntry>, TreeError<S::Error>> {
         let Some(bundle) = EntryBundle::of(self.size, bundle) else {
             let expected = bundle.saturating_mul(EntryBundle::FULL).saturating_add(1);
             return Err(TreeError::Shorter { size: self.size, expected });
@@ -98,7 +101,7 @@ impl<S: TileSource> TiledTree<S> {
         if index == nodes(self.size, level) / EntryBundle::FULL {
             return Ok(&self.levels[at].edge);
         }
-        if !self.levels[at].last.as_ref().is_some_and(|(last, _)| *last == index) {
+        if self.levels[at].last.as_ref().is_none_or(|(last, _)| *last != index) {
             // Its root stands in the tile above, which is in the tree.
             let offset = usize::try_from(index % EntryBundle::FULL).unwrap_or_default();
             let expected = self.tile(level + 1, index / EntryBundle::FULL)?[offset];

@@ -113,6 +113,13 @@ impl TrustedRoot {
         self.inner.authorities.iter().any(|authority| authority.may_have_issued(certificate))
     }
 
+    /// Whether one of its certificate authorities signed `certificate`. What it may be used for, and when, is another matter.
+    pub(crate) fn has_issued(&self, certificate: &Certificate) -> bool {
+        let issued =
+            |authority: &Certificate| authority.may_have_issued(certificate) && certificate.is_signed_by(authority);
+        self.inner.authorities.iter().any(issued)
+    }
+
     /// The transparency logs whose signatures count.
     #[must_use]
     pub fn log_keys(&self) -> LogKeys {

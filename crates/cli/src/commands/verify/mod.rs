@@ -21,6 +21,8 @@ use crate::instance::resolve;
 use crate::output::{Answer, Console, verify_answer};
 use crate::signature_file;
 
+pub(crate) use sigstore::rule;
+
 /// Verify a model
 ///
 /// Checks the signature, then that every file is as it was signed and that there is no other. How files were hashed is
