@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Verified;
 use super::certificate::{CertificateEvidence, check_certificates};
-use super::log::check_log_entries;
+use super::log::{check_log_entries, unknown_log};
 use crate::certificate::{PathError, Revocation, RevocationError};
 use crate::compat;
 use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
@@ -131,6 +131,10 @@ fn check_sigstore(
     if bundle.log_entries().is_empty() {
         return Err(SigstoreError::NoLogEntry.into());
     }
+    let logs = trust.root.log_keys();
+    if let Some(log_id) = unknown_log(bundle, &logs) {
+        return Err(SigstoreError::UnknownLog { log_id }.into());
+    }
     let key = certificate.certificate.public_key();
     let key = key.map_err(|error| SignatureError::Certificate { index: 0, reason: error.to_string() })?;
     // The signature first: nothing reads a payload that nobody signed.
@@ -138,7 +142,6 @@ fn check_sigstore(
     let der = certificate.certificate.der().to_vec();
     let evidence = sigstore::check(bundle, certificate, trust)?;
     // A second time, by what checks them for the other methods too: it says what was found.
-    let logs = trust.root.log_keys();
     let logs = LogTrust { logs: &logs, unknown: UnknownLogs::Refuse, required: true, now: trust.now };
     let logged = check_log_entries(bundle, LoggedSigner::Certificate(&der), Some(logs))?;
     let authorities = [trust.root.timestamp_authorities(), timestamps.authorities].concat();
