@@ -62,6 +62,9 @@ fn start(command: &[OsString], url: &str) -> Option<Child> {
     } else {
         command.args(arguments).arg(url);
     }
+    // In a group of its own: Ctrl-C here would end a browser that was opened for this, with all that is in it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
 }
 
