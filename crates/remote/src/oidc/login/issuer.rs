@@ -141,15 +141,21 @@ pub(super) fn both(error: &str, description: Option<&str>) -> String {
     shown(&description.map_or_else(|| error.to_owned(), |description| format!("{error}: {description}")))
 }
 
-/// A URL that only its owner answers at: of `https`, or of `http` on this machine.
+/// A URL that only its owner answers at, without a secret in it: of `https`, or of `http` on this machine.
 pub(super) fn secure_url(what: &'static str, text: &str) -> Result<Url, LoginError> {
-    let is_secure = |url: &Url| match url.scheme() {
+    let found = |found: &str| LoginError::Url { what, found: found.to_owned() };
+    let mut url = Url::parse(text).map_err(|_| found(text))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        // A URL that has them can lose them.
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        return Err(LoginError::Secret { what, found: url.to_string() });
+    }
+    let is_secure = match url.scheme() {
         "https" => url.has_host(),
-        "http" => is_here(url),
+        "http" => is_here(&url),
         _ => false,
     };
-    let url = Url::parse(text).ok().filter(is_secure);
-    url.ok_or_else(|| LoginError::Url { what, found: text.to_owned() })
+    if is_secure { Ok(url) } else { Err(found(text)) }
 }
 
 fn encoded(text: &str) -> Zeroizing<String> {
