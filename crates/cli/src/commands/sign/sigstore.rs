@@ -55,11 +55,13 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     let tokens = Tokens::find(&args.identity, &provider, console)?;
     let logs_in_meanwhile = tokens.need_patience();
     let signer = Arc::new(SigstoreSigner::new(fulcio, tokens, instance.root, now));
-    if logs_in_meanwhile {
-        // The person acts while the model is hashed. Nobody waits for them if that fails.
-        signer.prepare();
-    }
-    write_signature(&args.target, signer.as_ref(), &asked, global, console)
+    let begin = || {
+        if logs_in_meanwhile {
+            // The person acts while the model is hashed. Nobody waits for them if that fails.
+            signer.prepare();
+        }
+    };
+    write_signature(&args.target, signer.as_ref(), &asked, &begin, global, console)
 }
 
 /// The services to sign with: those that were given, and the instance's where none are.
