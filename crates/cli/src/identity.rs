@@ -1,7 +1,7 @@
 //! Who signs with Sigstore: a token that was given, the job's own, or a person who logs in.
 
 use std::io::{self, BufRead, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use model_transparency_remote::oidc::{
@@ -97,10 +97,7 @@ impl Tokens {
     fn with_first(mut self) -> Result<Self, Failure> {
         let first = match &self.source {
             Source::Text { what, text } => self.read(what, text)?,
-            Source::File(path) => {
-                let text = read_limited("the identity token", path, MAX_TOKEN_BYTES)?;
-                self.read("--identity-token-file", &String::from_utf8_lossy(&text))?
-            }
+            Source::File(path) => self.read_file(path)?,
             Source::Ambient | Source::Login { .. } => return Ok(self),
         };
         self.first = Mutex::new(Some(first));
@@ -124,14 +121,22 @@ impl Tokens {
         })
     }
 
+    fn read_file(&self, path: &Path) -> Result<IdentityToken, Failure> {
+        const FLAG: &str = "--identity-token-file";
+        // The name is part of messages; a token is not to be.
+        if path.to_string_lossy().starts_with("eyJ") && !path.exists() {
+            return Err(Failure::usage(format!("{FLAG}: expected a file, found what looks like a token itself"))
+                .with_hint("write it to a file that others can't read, or put it in SIGSTORE_ID_TOKEN"));
+        }
+        let text = read_limited("the identity token", path, MAX_TOKEN_BYTES)?;
+        self.read(FLAG, &String::from_utf8_lossy(&text))
+    }
+
     fn fresh(&self) -> Result<IdentityToken, String> {
         let message = |failure: Failure| failure.message;
         match &self.source {
             Source::Text { what, text } => self.read(what, text).map_err(message),
-            Source::File(path) => {
-                let text = read_limited("the identity token", path, MAX_TOKEN_BYTES).map_err(message)?;
-                self.read("--identity-token-file", &String::from_utf8_lossy(&text)).map_err(message)
-            }
+            Source::File(path) => self.read_file(path).map_err(message),
             Source::Ambient => surrounding(&self.audience).map_err(|error| error.to_string()),
             Source::Login { login, way, browser, is_public } => {
                 let public = if *is_public { "public logs, where everybody sees them" } else { "the instance's logs" };
@@ -215,7 +220,7 @@ impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
         let message = error.to_string();
         match error {
-            LoginError::Url { .. } => Self::usage(message),
+            LoginError::Url { .. } | LoginError::Secret { .. } => Self::usage(message),
             _ => Self::could_not_check("no_identity", message),
         }
     }

@@ -35,6 +35,8 @@ fn a_token_comes_from_a_file_the_environment_or_the_command_line() {
         3,
         &["the identity token `none` cannot be read"],
     );
+    let run = stack.sandbox.fails(&format!("{SIGN} --identity-token-file {flag}"), 2, &["looks like a token itself"]);
+    assert!(!run.stderr.contains(&flag), "{}", run.stderr);
 }
 
 #[test]
