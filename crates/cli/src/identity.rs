@@ -203,10 +203,12 @@ impl Prompt for Person<'_> {
     }
 
     fn code(&self, url: &str) -> io::Result<String> {
-        self.console.ask(&format!("Log in at\n  {}\nand enter the code that is shown there: ", escape(url)));
-        let mut code = String::new();
-        io::stdin().lock().take(MAX_CODE_BYTES).read_line(&mut code)?;
-        Ok(code)
+        let question = format!("Log in at\n  {}\nand enter the code that is shown there: ", escape(url));
+        self.console.ask_for(&question, || {
+            let mut code = String::new();
+            io::stdin().lock().take(MAX_CODE_BYTES).read_line(&mut code)?;
+            Ok(code)
+        })
     }
 }
 
