@@ -57,14 +57,22 @@ impl Tokens {
         if let Some(tokens) = given(args, console).map(tokens) {
             return tokens.with_first();
         }
+        let variable = in_environment().map(tokens);
         if args.use_ambient_credentials {
+            // Asked for by name, so it comes before a variable that may be there by chance.
             match tokens(Source::Ambient).with_first_ambient() {
+                Err(AmbientError::Nowhere) if variable.is_some() => {
+                    console.note(&format!("{}: using {TOKEN_VARIABLE} instead", AmbientError::Nowhere));
+                }
                 Err(AmbientError::Nowhere) if way(args).is_some() => {
                     console.note(&format!("{}: logging in instead", AmbientError::Nowhere));
                 }
                 Err(error) => return Err(error.into()),
                 Ok(tokens) => return Ok(tokens),
             }
+        }
+        if let Some(tokens) = variable {
+            return tokens.with_first();
         }
         let Some((way, browser)) = way(args) else {
             return Err(Failure::could_not_check(
@@ -161,15 +169,17 @@ impl TokenSource for Tokens {
     }
 }
 
-/// A token that was given.
+/// A token that was given on the command line.
 fn given(args: &IdentityArgs, console: &Console) -> Option<Source> {
     if let Some(Secret(text)) = &args.identity_token {
         console.warn("--identity-token shows the token to other users of this machine; use --identity-token-file");
         return Some(Source::Text { what: "--identity-token", text: Zeroizing::new(text.clone()) });
     }
-    if let Some(path) = &args.identity_token_file {
-        return Some(Source::File(path.clone()));
-    }
+    args.identity_token_file.clone().map(Source::File)
+}
+
+/// A token in the environment.
+fn in_environment() -> Option<Source> {
     let text = std::env::var_os(TOKEN_VARIABLE).filter(|text| !text.is_empty())?;
     Some(Source::Text { what: TOKEN_VARIABLE, text: Zeroizing::new(text.to_string_lossy().into_owned()) })
 }

@@ -100,6 +100,17 @@ fn a_job_signs_as_what_it_is() {
         3,
         &["permissions: id-token: write"],
     );
+    // The job is asked for by name; the variable may be there for something else.
+    stack.sandbox.fails_as(
+        stack.sandbox.command(&ambient).env("GITHUB_ACTIONS", "true").env("SIGSTORE_ID_TOKEN", &token),
+        3,
+        &["permissions: id-token: write"],
+    );
+    stack.sandbox.fails_as(
+        stack.sandbox.command(&ambient).env("SIGSTORE_ID_TOKEN", "no token"),
+        1,
+        &["using SIGSTORE_ID_TOKEN instead", "SIGSTORE_ID_TOKEN: the identity token is invalid"],
+    );
 }
 
 #[test]
