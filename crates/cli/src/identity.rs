@@ -51,7 +51,8 @@ enum Source {
 impl Tokens {
     /// Finds out where tokens come from, and that one can be had, as far as this can be told without asking a person.
     pub(crate) fn find(args: &IdentityArgs, provider: &Provider<'_>, console: &Console) -> Result<Self, Failure> {
-        let client_id = args.client_id.as_deref().unwrap_or(AUDIENCE);
+        // Scripts hand on what may be empty, as they could to the Python tool.
+        let client_id = args.client_id.as_deref().filter(|id| !id.is_empty()).unwrap_or(AUDIENCE);
         let tokens =
             |source| Self { audience: client_id.to_owned(), source, first: Mutex::new(None), console: console.clone() };
         if let Some(tokens) = given(args, console).map(tokens) {

@@ -71,6 +71,9 @@ fn the_audience_is_the_client() {
         &["does not certify this identity: it answered 4"],
     );
     assert_eq!(stack.sigstore.requests(Service::Fulcio), 1);
+    stack.sandbox.write("token", stack.sigstore.token(&Claims::email(SIGNER)));
+    let mut command = stack.sandbox.command(&format!("{SIGN} --identity-token-file token --client-id"));
+    assert_eq!(run(command.arg("")).code, Some(0), "an empty client is the usual one");
 }
 
 #[test]
