@@ -215,3 +215,14 @@ fn a_service_that_repeats_the_token_does_not_have_it_shown() {
         assert!(!run.stderr.contains("eyJ") && !run.stderr.contains(signature), "{}", run.stderr);
     }
 }
+
+#[test]
+fn a_timestamp_that_nobody_would_believe_is_not_asked_for() {
+    let stack = Stack::new(&SigningConfig::default());
+    let trust = stack.sigstore.trust_config_json(&SigningConfig::default());
+    let mut trust: serde_json::Value = serde_json::from_str(&trust).expect("JSON");
+    trust["trustedRoot"]["timestampAuthorities"] = serde_json::Value::Array(Vec::new());
+    stack.sandbox.write("trust.json", trust.to_string());
+    stack.sandbox.fails(SIGN, 1, &["the trusted root has no timestamp authority"]);
+    assert_eq!(stack.requests(), [0; 5]);
+}
