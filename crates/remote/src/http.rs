@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Host;
 
+use crate::oidc::without_tokens;
+
 const PAUSES: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(2)];
 const MAX_REDIRECTS: usize = 3;
 /// How much of an error page is read.
@@ -240,23 +242,9 @@ pub(crate) fn excerpt(text: &[u8]) -> String {
 
 /// The beginning of what somebody else wrote, in one line. Tokens in it are left out: whoever was sent one may repeat it.
 pub(crate) fn shown(text: &str) -> String {
-    let words: Vec<String> = text.split_whitespace().map(without_tokens).collect();
-    let mut text = words.join(" ");
+    let mut text = without_tokens(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     text.truncate(text.floor_char_boundary(MAX_SHOWN_BYTES));
     text
-}
-
-/// A word with `…` in the place of every JWT, which begins like an object of JSON in Base64.
-fn without_tokens(word: &str) -> String {
-    const START: &str = "eyJ";
-    let (mut kept, mut rest) = (String::new(), word);
-    while let Some(at) = rest.find(START) {
-        kept.push_str(&rest[..at]);
-        kept.push('…');
-        let is_of_it = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
-        rest = rest[at..].trim_start_matches(is_of_it);
-    }
-    kept + rest
 }
 
 /// The message of Sigstore's services (`message`) and of OAuth's (RFC 6749 §5.2).

@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anstyle::{AnsiColor, Style};
+use model_transparency_remote::oidc::without_tokens;
 
 use crate::args::{Format, LogLevel};
 use crate::exit::Exit;
@@ -136,9 +137,9 @@ impl Console {
     }
 }
 
-/// Prints clap's account of a wrong command line.
+/// Prints clap's account of a wrong command line, but for a token that stands where it does not belong.
 pub(crate) fn print_usage_error(error: &clap::Error, hint: Option<String>) {
-    let mut text = error.render().ansi().to_string();
+    let mut text = without_tokens(&error.render().ansi().to_string());
     if let Some(hint) = hint {
         text.push_str(&format!("\n{CAUTION}hint{CAUTION:#}: {hint}\n"));
     }

@@ -37,6 +37,11 @@ fn a_token_comes_from_a_file_the_environment_or_the_command_line() {
     );
     let run = stack.sandbox.fails(&format!("{SIGN} --identity-token-file {flag}"), 2, &["looks like a token itself"]);
     assert!(!run.stderr.contains(&flag), "{}", run.stderr);
+    let run = stack.sandbox.fails(&format!("{SIGN} {flag}"), 2, &["unexpected argument '…'"]);
+    assert!(!run.stderr.contains(&flag), "{}", run.stderr);
+    let (code, document) = stack.sandbox.json(&format!("{SIGN} {flag}"));
+    assert_eq!(code, 2);
+    assert!(!document.to_string().contains(&flag), "{document}");
 }
 
 #[test]
