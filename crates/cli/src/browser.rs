@@ -21,7 +21,7 @@ impl Browser {
     pub(crate) fn find() -> Option<Self> {
         let named = env::var_os("BROWSER").filter(|commands| !commands.is_empty());
         let commands = match &named {
-            // Commands with `:` between them, `%s` for the URL.
+            // Commands with `:` between them, `%s` in an argument for the URL.
             Some(commands) => env::split_paths(commands)
                 .filter_map(|command| Some(command.to_str()?.split_whitespace().map(OsString::from).collect()))
                 .collect(),
@@ -57,11 +57,19 @@ fn desktop() -> Vec<Vec<OsString>> {
 fn start(command: &[OsString], url: &str) -> Option<Child> {
     let (program, arguments) = command.split_first()?;
     let mut command = Command::new(program);
-    if arguments.iter().any(|argument| argument == "%s") {
-        command.args(arguments.iter().map(|argument| if argument == "%s" { url.into() } else { argument.clone() }));
+    let has_place = |argument: &OsString| argument.to_str().is_some_and(|text| text.contains("%s"));
+    if arguments.iter().any(has_place) {
+        let put = |argument: &OsString| match argument.to_str() {
+            Some(text) => text.replace("%s", url).into(),
+            None => argument.clone(),
+        };
+        command.args(arguments.iter().map(put));
     } else {
         command.args(arguments).arg(url);
     }
+    // In a group of its own: Ctrl-C here would end a browser that was opened for this, with all that is in it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
 }
 
@@ -76,4 +84,25 @@ fn is_open(mut child: Child) -> bool {
         }
     }
     true
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_stands_where_it_is_wanted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opens = |arguments: &[&str]| {
+            let file = folder.path().join("arguments");
+            let script = format!("echo \"$@\" > '{}'", file.display());
+            let mut command = ["sh", "-c", &script, "sh"].map(OsString::from).to_vec();
+            command.extend(arguments.iter().map(OsString::from));
+            assert!(Browser { commands: vec![command] }.open("http://a?b=%2F"));
+            std::fs::read_to_string(file).expect("it ran")
+        };
+        assert_eq!(opens(&[]), "http://a?b=%2F\n");
+        assert_eq!(opens(&["--new", "%s", "-x"]), "--new http://a?b=%2F -x\n");
+        assert_eq!(opens(&["--app=%s"]), "--app=http://a?b=%2F\n");
+    }
 }

@@ -1,7 +1,7 @@
 //! Who signs with Sigstore: a token that was given, the job's own, or a person who logs in.
 
 use std::io::{self, BufRead, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use model_transparency_remote::oidc::{
@@ -51,20 +51,29 @@ enum Source {
 impl Tokens {
     /// Finds out where tokens come from, and that one can be had, as far as this can be told without asking a person.
     pub(crate) fn find(args: &IdentityArgs, provider: &Provider<'_>, console: &Console) -> Result<Self, Failure> {
-        let client_id = args.client_id.as_deref().unwrap_or(AUDIENCE);
+        // Scripts hand on what may be empty, as they could to the Python tool.
+        let client_id = args.client_id.as_deref().filter(|id| !id.is_empty()).unwrap_or(AUDIENCE);
         let tokens =
             |source| Self { audience: client_id.to_owned(), source, first: Mutex::new(None), console: console.clone() };
         if let Some(tokens) = given(args, console).map(tokens) {
             return tokens.with_first();
         }
+        let variable = in_environment().map(tokens);
         if args.use_ambient_credentials {
+            // Asked for by name, so it comes before a variable that may be there by chance.
             match tokens(Source::Ambient).with_first_ambient() {
+                Err(AmbientError::Nowhere) if variable.is_some() => {
+                    console.note(&format!("{}: using {TOKEN_VARIABLE} instead", AmbientError::Nowhere));
+                }
                 Err(AmbientError::Nowhere) if way(args).is_some() => {
                     console.note(&format!("{}: logging in instead", AmbientError::Nowhere));
                 }
                 Err(error) => return Err(error.into()),
                 Ok(tokens) => return Ok(tokens),
             }
+        }
+        if let Some(tokens) = variable {
+            return tokens.with_first();
         }
         let Some((way, browser)) = way(args) else {
             return Err(Failure::could_not_check(
@@ -97,10 +106,7 @@ impl Tokens {
     fn with_first(mut self) -> Result<Self, Failure> {
         let first = match &self.source {
             Source::Text { what, text } => self.read(what, text)?,
-            Source::File(path) => {
-                let text = read_limited("the identity token", path, MAX_TOKEN_BYTES)?;
-                self.read("--identity-token-file", &String::from_utf8_lossy(&text))?
-            }
+            Source::File(path) => self.read_file(path)?,
             Source::Ambient | Source::Login { .. } => return Ok(self),
         };
         self.first = Mutex::new(Some(first));
@@ -124,14 +130,22 @@ impl Tokens {
         })
     }
 
+    fn read_file(&self, path: &Path) -> Result<IdentityToken, Failure> {
+        const FLAG: &str = "--identity-token-file";
+        // The name is part of messages; a token is not to be.
+        if path.to_string_lossy().starts_with("eyJ") && !path.exists() {
+            return Err(Failure::usage(format!("{FLAG}: expected a file, found what looks like a token itself"))
+                .with_hint("write it to a file that others can't read, or put it in SIGSTORE_ID_TOKEN"));
+        }
+        let text = read_limited("the identity token", path, MAX_TOKEN_BYTES)?;
+        self.read(FLAG, &String::from_utf8_lossy(&text))
+    }
+
     fn fresh(&self) -> Result<IdentityToken, String> {
         let message = |failure: Failure| failure.message;
         match &self.source {
             Source::Text { what, text } => self.read(what, text).map_err(message),
-            Source::File(path) => {
-                let text = read_limited("the identity token", path, MAX_TOKEN_BYTES).map_err(message)?;
-                self.read("--identity-token-file", &String::from_utf8_lossy(&text)).map_err(message)
-            }
+            Source::File(path) => self.read_file(path).map_err(message),
             Source::Ambient => surrounding(&self.audience).map_err(|error| error.to_string()),
             Source::Login { login, way, browser, is_public } => {
                 let public = if *is_public { "public logs, where everybody sees them" } else { "the instance's logs" };
@@ -156,15 +170,17 @@ impl TokenSource for Tokens {
     }
 }
 
-/// A token that was given.
+/// A token that was given on the command line.
 fn given(args: &IdentityArgs, console: &Console) -> Option<Source> {
     if let Some(Secret(text)) = &args.identity_token {
         console.warn("--identity-token shows the token to other users of this machine; use --identity-token-file");
         return Some(Source::Text { what: "--identity-token", text: Zeroizing::new(text.clone()) });
     }
-    if let Some(path) = &args.identity_token_file {
-        return Some(Source::File(path.clone()));
-    }
+    args.identity_token_file.clone().map(Source::File)
+}
+
+/// A token in the environment.
+fn in_environment() -> Option<Source> {
     let text = std::env::var_os(TOKEN_VARIABLE).filter(|text| !text.is_empty())?;
     Some(Source::Text { what: TOKEN_VARIABLE, text: Zeroizing::new(text.to_string_lossy().into_owned()) })
 }
@@ -198,10 +214,12 @@ impl Prompt for Person<'_> {
     }
 
     fn code(&self, url: &str) -> io::Result<String> {
-        self.console.ask(&format!("Log in at\n  {}\nand enter the code that is shown there: ", escape(url)));
-        let mut code = String::new();
-        io::stdin().lock().take(MAX_CODE_BYTES).read_line(&mut code)?;
-        Ok(code)
+        let question = format!("Log in at\n  {}\nand enter the code that is shown there: ", escape(url));
+        self.console.ask_for(&question, || {
+            let mut code = String::new();
+            io::stdin().lock().take(MAX_CODE_BYTES).read_line(&mut code)?;
+            Ok(code)
+        })
     }
 }
 
@@ -215,7 +233,7 @@ impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
         let message = error.to_string();
         match error {
-            LoginError::Url { .. } => Self::usage(message),
+            LoginError::Url { .. } | LoginError::Secret { .. } => Self::usage(message),
             _ => Self::could_not_check("no_identity", message),
         }
     }

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
+use model_transparency_remote::oidc::without_tokens;
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -82,7 +83,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> Exit {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Console::plain(&error.render()),
         _ if wants_json => {
             let console = Console::new(args::Format::Json, args::LogLevel::Error);
-            console.finish("usage", Err(Failure::usage(error.render().to_string().trim().to_owned())))
+            console.finish("usage", Err(Failure::usage(without_tokens(error.render().to_string().trim()))))
         }
         _ => {
             output::print_usage_error(error, commands::usage_hint(error));

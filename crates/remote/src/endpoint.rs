@@ -4,9 +4,8 @@ use std::fmt;
 
 use model_transparency::sign::{Role, ServiceError};
 use reqwest::Url;
-use url::Host;
 
-use crate::http::{Failure, Http, Patience, Redirects};
+use crate::http::{Failure, Http, Patience, Redirects, is_here};
 
 /// A service at a URL.
 pub(crate) struct Endpoint {
@@ -30,7 +29,7 @@ impl Endpoint {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(InvalidEndpoint::Scheme { found: url.scheme().to_owned() });
         }
-        let http = Http::new(redirects, patience).map_err(InvalidEndpoint::Client)?;
+        let http = Http::new(&url, redirects, patience).map_err(InvalidEndpoint::Client)?;
         Ok(Self { role, url, http })
     }
 
@@ -52,12 +51,7 @@ impl Endpoint {
 
     /// Whether it is asked over HTTPS, or is on this machine.
     pub(crate) fn is_confidential(&self) -> bool {
-        self.url.scheme() == "https"
-            || self.url.host().is_some_and(|host| match host {
-                Host::Domain(name) => name == "localhost",
-                Host::Ipv4(address) => address.is_loopback(),
-                Host::Ipv6(address) => address.is_loopback(),
-            })
+        self.url.scheme() == "https" || is_here(&self.url)
     }
 
     /// The URL without what may be secret in it.

@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, ClientBuilder, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
-use reqwest::{Certificate, StatusCode, redirect};
+use reqwest::{Certificate, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::Host;
+
+use crate::oidc::without_tokens;
 
 const PAUSES: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(2)];
 const MAX_REDIRECTS: usize = 3;
@@ -60,16 +63,17 @@ pub(crate) struct Http {
 }
 
 impl Http {
+    /// A client of the service at `url`. If that is on this machine no proxy is asked: what is not encrypted for here
+    /// would be readable there.
+    ///
     /// # Errors
     /// Why this machine can't make connections.
-    pub(crate) fn new(redirects: Redirects, patience: Patience) -> Result<Self, String> {
-        Self::build(
-            patience,
-            Client::builder().redirect(match redirects {
-                Redirects::Refused => redirect::Policy::none(),
-                Redirects::OfTheSame => redirect::Policy::custom(follow),
-            }),
-        )
+    pub(crate) fn new(url: &Url, redirects: Redirects, patience: Patience) -> Result<Self, String> {
+        let builder = Client::builder().redirect(match redirects {
+            Redirects::Refused => redirect::Policy::none(),
+            Redirects::OfTheSame => redirect::Policy::custom(follow),
+        });
+        Self::build(patience, if is_here(url) { builder.no_proxy() } else { builder })
     }
 
     /// A client that uses no proxy and follows no redirection, for what only this machine can reach.
@@ -127,8 +131,9 @@ impl Http {
         if answer.len() > limit {
             return Err(Failure::useless(format!("gave an answer of more than {limit} bytes")));
         }
-        serde_json::from_slice(&answer)
-            .map_err(|error| Failure::useless(format!("gave an answer that is not as expected: {error}")))
+        serde_json::from_slice(&answer).map_err(|error| {
+            Failure::useless(format!("gave an answer that is not as expected{}", excerpt(error.to_string().as_bytes())))
+        })
     }
 
     /// One attempt.
@@ -179,6 +184,15 @@ impl Http {
     }
 }
 
+/// Whether a URL is of this machine.
+pub(crate) fn is_here(url: &Url) -> bool {
+    url.host().is_some_and(|host| match host {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    })
+}
+
 /// `request` with `body` as JSON.
 pub(crate) fn with_json(request: RequestBuilder, body: &impl Serialize) -> Result<RequestBuilder, Failure> {
     let body = serde_json::to_vec(body).map_err(|error| Failure::useless(format!("was not asked: {error}")))?;
@@ -223,8 +237,15 @@ fn message(page: &[u8]) -> String {
 
 /// The beginning of what somebody else wrote, in one line after `: `, or nothing.
 pub(crate) fn excerpt(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text).split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.is_empty() { text } else { format!(": {}", &text[..text.floor_char_boundary(MAX_SHOWN_BYTES)]) }
+    let text = shown(&String::from_utf8_lossy(text));
+    if text.is_empty() { text } else { format!(": {text}") }
+}
+
+/// The beginning of what somebody else wrote, in one line. Tokens in it are left out: whoever was sent one may repeat it.
+pub(crate) fn shown(text: &str) -> String {
+    let mut text = without_tokens(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    text.truncate(text.floor_char_boundary(MAX_SHOWN_BYTES));
+    text
 }
 
 /// The message of Sigstore's services (`message`) and of OAuth's (RFC 6749 §5.2).
@@ -257,7 +278,11 @@ mod tests {
     use crate::testing::{IMPATIENCE, Reply, Service};
 
     fn http() -> Http {
-        Http::new(Redirects::OfTheSame, IMPATIENCE).expect("a client")
+        Http::new(&parsed("http://127.0.0.1"), Redirects::OfTheSame, IMPATIENCE).expect("a client")
+    }
+
+    fn parsed(url: &str) -> Url {
+        Url::parse(url).expect("a URL")
     }
 
     fn ask(service: &Service, attempts: Attempts) -> Result<Vec<u8>, Failure> {
@@ -296,6 +321,10 @@ mod tests {
             (r#"{"error":"invalid_grant"}"#, ": invalid_grant"),
             (r#"{"error":"invalid_grant","error_description":"used"}"#, ": invalid_grant: used"),
             (r#"{"other":1}"#, r#": {"other":1}"#),
+            (
+                r#"{"message":"bad token 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_', or eyJ"}"#,
+                ": bad token '…', or …",
+            ),
             (&long, &format!(": {}", &long[..MAX_SHOWN_BYTES - 1])),
         ] {
             let answer = page.to_owned();
@@ -336,7 +365,7 @@ mod tests {
                 headers: vec![("Location", location.clone())],
                 ..Reply::new(status, "")
             });
-            let http = Http::new(redirects, IMPATIENCE).expect("a client");
+            let http = Http::new(&parsed(&service.url()), redirects, IMPATIENCE).expect("a client");
             let answer = http.send(http.client().post(service.url()), 10, Attempts::One);
             assert_eq!(answer.is_ok(), is_followed, "{status} {redirects:?}");
         }
@@ -353,5 +382,15 @@ mod tests {
         let request = http.client().get(service.url());
         let failure = http.send_for_json::<String>(request, 100, Attempts::One).expect_err("no JSON");
         assert!(failure.to_string().starts_with("gave an answer that is not as expected"), "{failure}");
+    }
+
+    #[test]
+    fn an_answer_that_is_not_as_expected_is_not_repeated() {
+        let token = format!("eyJhbGciOiJFUzI1NiJ9.{}.c2ln", "x".repeat(1000));
+        let service = Service::start(move |_| Reply::ok(format!("\"{token} {}\"", "word ".repeat(1000))));
+        let http = http();
+        let failure = http.send_for_json::<u8>(http.client().get(service.url()), 10_000, Attempts::One);
+        let says = failure.expect_err("no number").to_string();
+        assert!(says.contains("invalid type: string \"… word word") && says.len() < 300, "{says}");
     }
 }

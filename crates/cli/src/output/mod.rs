@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anstyle::{AnsiColor, Style};
+use model_transparency_remote::oidc::without_tokens;
 
 use crate::args::{Format, LogLevel};
 use crate::exit::Exit;
@@ -26,6 +27,7 @@ pub(crate) use digest::digest_answer;
 pub(crate) use failure::human as failure_text;
 pub(crate) use inspect::inspect_answer;
 pub(crate) use monitor::{LogProblem, LogReport, monitor_answer};
+use progress::Screen;
 pub(crate) use text::{Fields, count, escape, size};
 pub(crate) use trust::{exported_answer, kept_answer, trust_answer};
 pub(crate) use verify::{Signed, sign_answer, verify_answer};
@@ -55,17 +57,18 @@ pub(crate) enum Layout {
 
 /// Standard output and standard error, as the user wants them.
 ///
-/// A clone has the same warnings.
+/// A clone has the same warnings and the same screen.
 #[derive(Clone, Debug)]
 pub(crate) struct Console {
     format: Format,
     level: LogLevel,
     warnings: Arc<Mutex<Vec<String>>>,
+    screen: Arc<Mutex<Screen>>,
 }
 
 impl Console {
     pub(crate) fn new(format: Format, level: LogLevel) -> Self {
-        Self { format, level, warnings: Arc::default() }
+        Self { format, level, warnings: Arc::default(), screen: Arc::default() }
     }
 
     /// Says that something may not be what the user thinks.
@@ -85,18 +88,29 @@ impl Console {
     }
 
     /// Tells a person what to do, whatever the format: `text` is escaped already.
-    #[expect(clippy::unused_self, reason = "who has no console has nobody to ask")]
     pub(crate) fn ask(&self, text: &str) {
-        print_error_text(text);
+        self.screen().print(text);
+    }
+
+    /// Asks a person a question, and has `read` read the answer: `text` is escaped already.
+    pub(crate) fn ask_for<T>(&self, text: &str, read: impl FnOnce() -> T) -> T {
+        self.screen().ask(text);
+        let answer = read();
+        self.screen().answered();
+        answer
     }
 
     fn warnings(&self) -> MutexGuard<'_, Vec<String>> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn screen(&self) -> MutexGuard<'_, Screen> {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn status(&self, level: LogLevel, style: Style, label: &str, message: &str) {
         if self.format == Format::Human && self.level <= level {
-            print_error_text(&format!("{style}{label}{style:#}: {}\n", escape(message)));
+            self.screen().print(&format!("{style}{label}{style:#}: {}\n", escape(message)));
         }
     }
 
@@ -166,9 +180,9 @@ impl Console {
     }
 }
 
-/// Prints clap's account of a wrong command line.
+/// Prints clap's account of a wrong command line, but for a token that stands where it does not belong.
 pub(crate) fn print_usage_error(error: &clap::Error, hint: Option<String>) {
-    let mut text = error.render().ansi().to_string();
+    let mut text = without_tokens(&error.render().ansi().to_string());
     if let Some(hint) = hint {
         text.push_str(&format!("\n{CAUTION}hint{CAUTION:#}: {hint}\n"));
     }

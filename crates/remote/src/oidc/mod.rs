@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 pub use ambient::{AmbientError, Provider, Surroundings, ambient};
 pub use login::{Login, LoginError, Opened, Prompt, Way};
-pub use token::{IdentityToken, InvalidToken};
+pub use token::{IdentityToken, InvalidToken, without_tokens};
 
 /// The audience of tokens for Sigstore, and the name of those who ask its issuer for one.
 pub const AUDIENCE: &str = "sigstore";

@@ -128,19 +128,22 @@ pub(crate) fn sign(
     console: &Console,
 ) -> Result<Answer, Failure> {
     let asked = common.witnesses.find(console)?;
-    write_signature(&common.target, signer, &asked, global, console)
+    write_signature(&common.target, signer, &asked, &|| {}, global, console)
 }
 
-/// Hashes the model, has it signed before these witnesses, and writes the signature.
+/// Hashes the model, has it signed before these witnesses, and writes the signature. `begin` is called before it is
+/// hashed, once it is known that it can be.
 fn write_signature(
     target: &Target,
     signer: &dyn Signer,
     asked: &Asked,
+    begin: &dyn Fn(),
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
     let list = list(&target.model, &target.signature, console)?;
     warn(target, &list.model, console);
+    begin();
     let manifest = list.hash(&target.model, &target.hashing, global, console)?;
     let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());
     // A model of many files takes much memory, and so does its bundle.

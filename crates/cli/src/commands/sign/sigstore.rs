@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use model_transparency::sigstore::{RekorService, Services};
+use model_transparency::sigstore::{NoServices, ServiceKind, Services, SigningConfig};
 use model_transparency_remote::sigstore::{Fulcio, SigstoreSigner};
 
 use super::witnesses::{Asked, invalid_endpoint, listed_version};
@@ -55,48 +55,41 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     let tokens = Tokens::find(&args.identity, &provider, console)?;
     let logs_in_meanwhile = tokens.need_patience();
     let signer = Arc::new(SigstoreSigner::new(fulcio, tokens, instance.root, now));
-    if logs_in_meanwhile {
-        // The person acts while the model is hashed. Nobody waits for them if that fails.
-        signer.prepare();
-    }
-    write_signature(&args.target, signer.as_ref(), &asked, global, console)
+    let begin = || {
+        if logs_in_meanwhile {
+            // The person acts while the model is hashed. Nobody waits for them if that fails.
+            signer.prepare();
+        }
+    };
+    write_signature(&args.target, signer.as_ref(), &asked, &begin, global, console)
 }
 
-/// The services to sign with: those that were given, and the instance's.
+/// The services to sign with: those that were given, and the instance's where none are.
 fn services(args: &ServiceArgs, instance: &ResolvedInstance) -> Result<Services, Failure> {
     let version = args.rekor_version.map(|version| version.major());
-    let explicit = (&args.fulcio_url, args.rekor_url.as_slice());
-    let log = |url: &String| RekorService {
-        url: url.clone(),
-        version: version.unwrap_or_else(|| listed_version(instance, url)),
-    };
-    let mut services = match (&instance.signing, explicit) {
-        (Some(signing), _) => signing
-            .select(now(), version)
-            .map_err(|error| Failure::could_not_check("no_services", format!("{}: {error}", instance.source)))?,
-        (None, (Some(fulcio), [_, ..])) => {
-            Services { fulcio: fulcio.clone(), oidc: None, rekor: Vec::new(), tsa: Vec::new() }
-        }
-        (None, _) => {
+    let listed = match &instance.signing {
+        Some(signing) => signing.clone(),
+        None if args.fulcio_url.is_some() && !args.rekor_url.is_empty() => SigningConfig::empty(),
+        None => {
             return Err(Failure::usage(format!("{} does not say where to sign", instance.source))
                 .with_hint("give --fulcio-url and --rekor-url too, or --trust-config with a signing configuration"));
         }
     };
-    if let Some(fulcio) = &args.fulcio_url {
-        services.fulcio.clone_from(fulcio);
-    }
-    if let Some(issuer) = &args.oidc_issuer {
-        services.oidc = Some(issuer.clone());
-    }
-    if !args.rekor_url.is_empty() {
-        services.rekor = args.rekor_url.iter().map(log).collect();
-    }
-    if !args.tsa_url.is_empty() {
-        services.tsa.clone_from(&args.tsa_url);
-    }
-    if services.tsa.is_empty() && services.rekor.iter().all(|log| log.version > 1) {
-        return Err(Failure::usage("nothing would say when the model was signed: logs of version 2 do not")
-            .with_hint("give a timestamp authority with --tsa-url URL"));
-    }
-    Ok(services)
+    let log = |url: &String| (url.clone(), version.unwrap_or_else(|| listed_version(instance, url)));
+    let other = |url: &String| (url.clone(), 1);
+    let given: [(ServiceKind, Vec<(String, u32)>); 4] = [
+        (ServiceKind::Fulcio, args.fulcio_url.iter().map(other).collect()),
+        (ServiceKind::Oidc, args.oidc_issuer.iter().map(other).collect()),
+        (ServiceKind::Rekor, args.rekor_url.iter().map(log).collect()),
+        (ServiceKind::Tsa, args.tsa_url.iter().map(other).collect()),
+    ];
+    let given = given.into_iter().filter(|(_, places)| !places.is_empty());
+    let config = given.fold(listed, |config, (kind, places)| config.with(kind, places));
+    config.select(now(), version).map_err(|error| match error {
+        NoServices::NothingDates { .. } => {
+            Failure::usage("nothing would say when the model was signed: logs of version 2 do not")
+                .with_hint("give a timestamp authority with --tsa-url URL")
+        }
+        error => Failure::could_not_check("no_services", format!("{}: {error}", instance.source)),
+    })
 }

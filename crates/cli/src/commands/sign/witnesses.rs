@@ -79,6 +79,13 @@ impl Asked {
     /// The services of an instance.
     pub(super) fn of(services: &Services, root: &TrustedRoot) -> Result<Self, Failure> {
         let mut asked = Self::default();
+        if !services.tsa.is_empty() && root.timestamp_authorities().is_empty() {
+            // Else this would be found out when the log, which forgets nothing, has the signature.
+            return Err(Failure::rejected(
+                "invalid_trusted_root",
+                "the trusted root has no timestamp authority, so no timestamp would hold: expected that of each in use",
+            ));
+        }
         for url in &services.tsa {
             asked.add_timestamper("the timestamp authority", url, root.timestamp_authorities().to_vec())?;
         }

@@ -35,6 +35,13 @@ fn a_token_comes_from_a_file_the_environment_or_the_command_line() {
         3,
         &["the identity token `none` cannot be read"],
     );
+    let run = stack.sandbox.fails(&format!("{SIGN} --identity-token-file {flag}"), 2, &["looks like a token itself"]);
+    assert!(!run.stderr.contains(&flag), "{}", run.stderr);
+    let run = stack.sandbox.fails(&format!("{SIGN} {flag}"), 2, &["unexpected argument '…'"]);
+    assert!(!run.stderr.contains(&flag), "{}", run.stderr);
+    let (code, document) = stack.sandbox.json(&format!("{SIGN} {flag}"));
+    assert_eq!(code, 2);
+    assert!(!document.to_string().contains(&flag), "{document}");
 }
 
 #[test]
@@ -69,6 +76,9 @@ fn the_audience_is_the_client() {
         &["does not certify this identity: it answered 4"],
     );
     assert_eq!(stack.sigstore.requests(Service::Fulcio), 1);
+    stack.sandbox.write("token", stack.sigstore.token(&Claims::email(SIGNER)));
+    let mut command = stack.sandbox.command(&format!("{SIGN} --identity-token-file token --client-id"));
+    assert_eq!(run(command.arg("")).code, Some(0), "an empty client is the usual one");
 }
 
 #[test]
@@ -97,6 +107,17 @@ fn a_job_signs_as_what_it_is() {
         stack.sandbox.command(&ambient).env("GITHUB_ACTIONS", "true"),
         3,
         &["permissions: id-token: write"],
+    );
+    // The job is asked for by name; the variable may be there for something else.
+    stack.sandbox.fails_as(
+        stack.sandbox.command(&ambient).env("GITHUB_ACTIONS", "true").env("SIGSTORE_ID_TOKEN", &token),
+        3,
+        &["permissions: id-token: write"],
+    );
+    stack.sandbox.fails_as(
+        stack.sandbox.command(&ambient).env("SIGSTORE_ID_TOKEN", "no token"),
+        1,
+        &["using SIGSTORE_ID_TOKEN instead", "SIGSTORE_ID_TOKEN: the identity token is invalid"],
     );
 }
 

@@ -134,3 +134,33 @@ fn without_somebody_to_type_there_is_no_code() {
     command.env("BROWSER", "/no/such/browser");
     stack.sandbox.fails_as(&mut command, 3, &["nothing was typed"]);
 }
+
+#[test]
+fn nobody_logs_in_for_a_model_that_can_not_be_signed() {
+    let stack = Stack::new(&SigningConfig::default());
+    std::os::unix::fs::symlink("/etc/hosts", stack.sandbox.path("model/link")).expect("a link");
+    let run = run(&mut with_browser(&stack, ""));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(!run.stderr.contains("Log in"), "{}", run.stderr);
+    assert_eq!(stack.requests(), [0; 5]);
+}
+
+#[test]
+fn a_secret_in_the_url_of_an_issuer_is_not_shown() {
+    let stack = Stack::new(&SigningConfig::default());
+    for scheme in ["https", "http"] {
+        let run = run(&mut with_browser(&stack, &format!("--oidc-issuer {scheme}://user:hunter2@example.com/x")));
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(!run.stderr.contains("hunter2") && run.stderr.contains("without a name"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn the_browser_outlives_ctrl_c() {
+    let stack = Stack::new(&SigningConfig::default());
+    let mut command = with_browser(&stack, "");
+    // Whether there is a group that this leads.
+    stack.sandbox.write("browser", "#!/bin/sh\nkill -0 -$$ && touch group\nexit 1\n");
+    run(&mut command);
+    assert!(stack.sandbox.path("group").exists());
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fake_sigstore::{Claims, Fault, Lie, Logs, Selector, Service, SigningConfig};
 
+use super::super::support::run;
 use super::{SIGN, SIGNER, Stack};
 
 const LOGS: [(Service, Logs); 2] = [(Service::RekorV1, Logs::V1), (Service::RekorV2, Logs::V2)];
@@ -183,4 +184,45 @@ fn a_token_that_travels_unencrypted_is_warned_of() {
     assert!(document["warnings"][0].as_str().is_some_and(|text| text.starts_with(&warning)), "{document}");
     let (code, document) = stack.sandbox.json(SIGN);
     assert_eq!((code, document["warnings"].as_array().map(Vec::len)), (0, Some(0)), "{document}");
+}
+
+#[test]
+fn what_is_for_this_machine_goes_to_no_proxy() {
+    let stack = Stack::new(&SigningConfig::default());
+    let mut command = stack.sandbox.command(SIGN);
+    for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env(variable, "http://127.0.0.1:1");
+    }
+    let run = run(&mut command);
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+#[test]
+fn a_service_that_repeats_the_token_does_not_have_it_shown() {
+    let stack = Stack::new(&SigningConfig::default());
+    let token = stack.sigstore.token(&Claims::email(SIGNER));
+    stack.sandbox.write("token", &token);
+    let signature = token.rsplit('.').next().expect("a signature");
+    for (status, answer) in [
+        (400, format!(r#"{{"message":"can't read {token}"}}"#)),
+        (400, format!("can't read '{token}'")),
+        (200, format!(r#"{{"signedCertificateEmbeddedSct":"{token}"}}"#)),
+        (200, format!(r#""{token}""#)),
+    ] {
+        stack.sigstore.heal(Service::Fulcio);
+        stack.sigstore.fail(Service::Fulcio, Fault::Replies(status, "text/plain".to_owned(), answer.into_bytes()));
+        let run = stack.sandbox.fails(SIGN, 3, &["the certificate authority", "…"]);
+        assert!(!run.stderr.contains("eyJ") && !run.stderr.contains(signature), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_timestamp_that_nobody_would_believe_is_not_asked_for() {
+    let stack = Stack::new(&SigningConfig::default());
+    let trust = stack.sigstore.trust_config_json(&SigningConfig::default());
+    let mut trust: serde_json::Value = serde_json::from_str(&trust).expect("JSON");
+    trust["trustedRoot"]["timestampAuthorities"] = serde_json::Value::Array(Vec::new());
+    stack.sandbox.write("trust.json", trust.to_string());
+    stack.sandbox.fails(SIGN, 1, &["the trusted root has no timestamp authority"]);
+    assert_eq!(stack.requests(), [0; 5]);
 }

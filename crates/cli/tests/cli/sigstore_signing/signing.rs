@@ -132,3 +132,29 @@ fn the_old_log_has_what_it_was_shown_already() {
     assert_eq!(seen[..2], ["POST /api/v1/log/entries", "POST /api/v1/log/entries"]);
     assert!(seen[2].starts_with("GET /api/v1/log/entries/") && seen.len() == 3, "{seen:?}");
 }
+
+#[test]
+fn services_that_are_named_need_not_be_listed() {
+    let stack = Stack::new(&SigningConfig::of(Logs::V2));
+    let sigstore = &stack.sigstore;
+    let listed: Value = serde_json::from_str(&sigstore.trust_config_json(&SigningConfig::of(Logs::V2))).expect("JSON");
+    let [fulcio, log, authority] =
+        [Service::Fulcio, Service::RekorV2, Service::Timestamps].map(|service| sigstore.url(service));
+    let log = format!("--rekor-version 2 --rekor-url {log} --rekor-url {log}/");
+    for (list, flag) in [
+        ("caUrls", format!("--fulcio-url {fulcio}")),
+        ("rekorTlogUrls", log.clone()),
+        ("tsaUrls", format!("--tsa-url {authority}")),
+    ] {
+        let mut trust = listed.clone();
+        trust["signingConfig"][list] = Value::Array(Vec::new());
+        trust["signingConfig"]["tsaConfig"] = serde_json::json!({ "selector": "ALL" });
+        stack.sandbox.write("trust.json", trust.to_string());
+        assert_ne!(stack.sandbox.json(SIGN).0, 0, "{list}");
+        stack.signs(&format!("{SIGN} {flag}"));
+    }
+    // A log of the other version than those that are listed.
+    stack.sandbox.write("trust.json", sigstore.trust_config_json(&SigningConfig::of(Logs::V1)));
+    stack.signs(&format!("{SIGN} {log} --tsa-url {authority}"));
+    assert_eq!(kinds(&stack.bundle()), [REKORD]);
+}

@@ -133,6 +133,29 @@ impl SigningConfig {
         self.tsa
     }
 
+    /// A configuration that lists nothing.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { services: Vec::new(), rekor: Selection::All, tsa: Selection::All }
+    }
+
+    /// The same with services at these places instead of all that are listed of their kind: every one of them is used,
+    /// whenever that is, and one that is named twice once. With each goes the version of its interface.
+    #[must_use]
+    pub fn with(mut self, kind: ServiceKind, places: impl IntoIterator<Item = (String, u32)>) -> Self {
+        self.services.retain(|service| service.kind != kind);
+        self.services.extend(places.into_iter().map(|(url, version)| {
+            let operator = url.trim_end_matches('/').to_owned();
+            Service { kind, url, version, operator, from: None, until: None }
+        }));
+        match kind {
+            ServiceKind::Rekor => self.rekor = Selection::All,
+            ServiceKind::Tsa => self.tsa = Selection::All,
+            ServiceKind::Fulcio | ServiceKind::Oidc => {}
+        }
+        self
+    }
+
     /// Chooses the services to sign with at `now`, from Rekor those of `rekor_version` alone if it is given.
     ///
     /// What counts is listed for this time and has an interface that [`ServiceKind::versions`] has. An operator is used
@@ -402,6 +425,30 @@ mod tests {
         let error = select(json!({ "tsaUrls": [], "rekorTlogUrls": v2 }), None).expect_err("nothing dates it");
         assert_eq!(error, NoServices::NothingDates { found: "none".to_owned() });
         assert_eq!(select(json!({ "rekorTlogUrls": v2 }), None).expect("services").tsa, ["https://tsa"]);
+    }
+
+    #[test]
+    fn what_is_named_need_not_be_listed() {
+        let now = UnixTime::parse(NOW).expect("a time");
+        let nothing = config(json!({
+            "caUrls": [], "rekorTlogUrls": [], "tsaUrls": [],
+            "rekorTlogConfig": { "selector": "EXACT", "count": 2 }, "tsaConfig": { "selector": "EXACT", "count": 2 },
+        }));
+        let nothing = SigningConfig::from_json(nothing.to_string().as_bytes()).expect("a signing configuration");
+        let at = |url: &str, version| [(url.to_owned(), version)];
+        for config in [nothing, SigningConfig::empty()] {
+            let named = config.with(ServiceKind::Fulcio, at("https://ca", 1)).with(
+                ServiceKind::Rekor,
+                ["https://log", "https://other", "https://log/"].map(|url| (url.to_owned(), 2)),
+            );
+            let named = named.with(ServiceKind::Tsa, at("https://tsa", 1));
+            for version in [None, Some(2)] {
+                let services = named.select(now, version).expect("services");
+                let logs: Vec<&str> = services.rekor.iter().map(|log| log.url.as_str()).collect();
+                assert_eq!((services.fulcio.as_str(), logs), ("https://ca", vec!["https://log/", "https://other"]));
+                assert_eq!(services.tsa, ["https://tsa"]);
+            }
+        }
     }
 
     #[test]

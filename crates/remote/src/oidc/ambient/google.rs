@@ -51,13 +51,13 @@ fn of_another(
     let access = Zeroizing::new(access.access_token);
 
     let refused = |reason| refused("the service of credentials", reason);
-    let http = Http::new(Redirects::Refused, surroundings.patience).map_err(refused)?;
     // Encoded, so that the name is one part of the path.
     let mut url = reqwest::Url::parse(&surroundings.credentials).map_err(|error| refused(error.to_string()))?;
     if let Ok(mut path) = url.path_segments_mut() {
         let last = format!("{account}:generateIdToken");
         path.pop_if_empty().extend(["v1", "projects", "-", "serviceAccounts", &last]);
     }
+    let http = Http::new(&url, Redirects::Refused, surroundings.patience).map_err(refused)?;
     let body = serde_json::json!({ "audience": audience, "includeEmail": true });
     let failed = |failure: Failure| refused(failure.to_string());
     let request = with_json(http.client().post(url).bearer_auth(access.as_str()), &body).map_err(failed)?;

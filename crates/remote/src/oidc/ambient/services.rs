@@ -27,7 +27,7 @@ pub(super) fn github(audience: &str, surroundings: &Surroundings<'_>) -> Found {
         reason,
     };
     let url = Url::parse(&url).map_err(|error| refused(format!("was not asked: {error}")))?;
-    let http = Http::new(Redirects::Refused, surroundings.patience).map_err(refused)?;
+    let http = Http::new(&url, Redirects::Refused, surroundings.patience).map_err(refused)?;
     let request = http.client().get(with_audience(url, audience)).bearer_auth(bearer.as_str());
     let answer = http.send(request, MAX_ANSWER_BYTES, Attempts::Several).map_err(|error| refused(error.to_string()))?;
     let answer: Answer = read_secret(answer, "JSON with a text as `value`").map_err(refused)?;

@@ -1,22 +1,20 @@
 //! What an issuer says about itself (OpenID Connect Discovery §4), and its token endpoint.
 
-use std::net::IpAddr;
-
 use reqwest::Url;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize;
-use url::{Host, form_urlencoded};
+use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::{Grant, LoginError};
-use crate::http::{Attempts, Http, Patience, Redirects};
+use crate::http::{Attempts, Http, Patience, Redirects, is_here, shown};
 use crate::oidc::{MAX_ANSWER_BYTES, read_secret};
 
 const MAX_METADATA_BYTES: usize = 256 << 10;
 
 /// An issuer that was asked about itself.
 pub(super) struct Issuer {
-    http: Http,
+    patience: Patience,
     name: String,
     authorization_endpoint: Url,
     token_endpoint: Url,
@@ -43,7 +41,7 @@ impl Issuer {
         let failed = |reason| LoginError::Discovery { issuer: issuer.to_owned(), reason };
         let base = issuer.trim_end_matches('/');
         let url = secure_url("issuer", &format!("{base}/.well-known/openid-configuration"))?;
-        let http = Http::new(Redirects::Refused, patience).map_err(failed)?;
+        let http = Http::new(&url, Redirects::Refused, patience).map_err(failed)?;
         let metadata: Metadata = http
             .send_for_json(http.client().get(url), MAX_METADATA_BYTES, Attempts::Several)
             .map_err(|failure| failed(failure.to_string()))?;
@@ -52,7 +50,7 @@ impl Issuer {
             return Err(LoginError::AnotherIssuer { expected: issuer.to_owned(), found: metadata.issuer });
         }
         Ok(Self {
-            http,
+            patience,
             authorization_endpoint: secure_url(
                 "the issuer's authorization endpoint",
                 &metadata.authorization_endpoint,
@@ -85,7 +83,9 @@ impl Issuer {
             .append_pair("code", &grant.code)
             .append_pair("redirect_uri", &grant.redirect_uri)
             .append_pair("code_verifier", verifier);
-        let mut request = self.http.client().post(self.token_endpoint.clone());
+        let http =
+            Http::new(&self.token_endpoint, Redirects::Refused, self.patience).map_err(|reason| self.failed(reason))?;
+        let mut request = http.client().post(self.token_endpoint.clone());
         match (client_secret, self.secret_in) {
             (None, _) => {
                 form.append_pair("client_id", client_id);
@@ -101,10 +101,8 @@ impl Issuer {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
             .body(form.finish());
-        let answer = self
-            .http
-            .send(request, MAX_ANSWER_BYTES, Attempts::One)
-            .map_err(|failure| self.failed(failure.to_string()))?;
+        let answer =
+            http.send(request, MAX_ANSWER_BYTES, Attempts::One).map_err(|failure| self.failed(failure.to_string()))?;
         self.read(answer)
     }
 
@@ -140,22 +138,24 @@ impl SecretIn {
 
 /// An error of OAuth and its description, if there is one.
 pub(super) fn both(error: &str, description: Option<&str>) -> String {
-    description.map_or_else(|| error.to_owned(), |description| format!("{error}: {description}"))
+    shown(&description.map_or_else(|| error.to_owned(), |description| format!("{error}: {description}")))
 }
 
-/// A URL that only its owner answers at: of `https`, or of `http` on this machine.
+/// A URL that only its owner answers at, without a secret in it: of `https`, or of `http` on this machine.
 pub(super) fn secure_url(what: &'static str, text: &str) -> Result<Url, LoginError> {
-    let is_secure = |url: &Url| match url.scheme() {
+    let found = |found: &str| LoginError::Url { what, found: found.to_owned() };
+    let mut url = Url::parse(text).map_err(|_| found(text))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        // A URL that has them can lose them.
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        return Err(LoginError::Secret { what, found: url.to_string() });
+    }
+    let is_secure = match url.scheme() {
         "https" => url.has_host(),
-        "http" => url.host().is_some_and(|host| match host {
-            Host::Domain(name) => name == "localhost",
-            Host::Ipv4(address) => IpAddr::from(address).is_loopback(),
-            Host::Ipv6(address) => IpAddr::from(address).is_loopback(),
-        }),
+        "http" => is_here(&url),
         _ => false,
     };
-    let url = Url::parse(text).ok().filter(is_secure);
-    url.ok_or_else(|| LoginError::Url { what, found: text.to_owned() })
+    if is_secure { Ok(url) } else { Err(found(text)) }
 }
 
 fn encoded(text: &str) -> Zeroizing<String> {

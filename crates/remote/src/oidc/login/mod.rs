@@ -68,7 +68,7 @@ impl Login {
     /// are for itself: the audience is the same. A public client has no secret.
     ///
     /// # Errors
-    /// [`LoginError::Url`] if it is no such URL.
+    /// [`LoginError::Url`] and [`LoginError::Secret`] if it is no such URL.
     pub fn new(issuer: &str, client_id: &str, client_secret: Option<&str>) -> Result<Self, LoginError> {
         issuer::secure_url("issuer", issuer)?;
         Ok(Self {
@@ -186,6 +186,14 @@ pub enum LoginError {
         /// Whose.
         what: &'static str,
         /// What was found.
+        found: String,
+    },
+    /// A URL has a name or a password in it, which others would be shown.
+    #[error("expected a URL without a name or a password in it as {what}, found one: `{found}`")]
+    Secret {
+        /// Whose.
+        what: &'static str,
+        /// What was found, without them.
         found: String,
     },
     /// The issuer does not say where to log in.
