@@ -20,7 +20,7 @@ impl Mirror {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Ok(Self { http: Http::new(Redirects::OfTheSame, Patience::default())?, base })
+        Ok(Self { http: Http::new(&base, Redirects::OfTheSame, Patience::default())?, base })
     }
 
     fn fetch(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
