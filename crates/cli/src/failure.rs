@@ -146,6 +146,11 @@ impl Failure {
             SignatureError::Sigstore(error) => failure(sigstore_kind(&error)),
             SignatureError::LogEntry { error: LogEntryError::UnknownLog { .. }, .. } => failure("unknown_log")
                 .with_hint("--trusted-root FILE or --trust-config FILE names the instance whose log it is"),
+            SignatureError::LogEntry { error: LogEntryError::Checkpoint(_) | LogEntryError::OtherCheckpoint, .. } => {
+                failure("invalid_checkpoint")
+            }
+            SignatureError::LogEntry { error: LogEntryError::Inclusion(_), .. } => failure("invalid_inclusion_proof"),
+            SignatureError::LogEntry { error: LogEntryError::Promise, .. } => failure("invalid_inclusion_promise"),
             SignatureError::LogEntry { .. } => failure("invalid_log_entry"),
             SignatureError::NoLogEntry => failure("no_log_entry"),
             SignatureError::Timestamp { .. } => failure("invalid_timestamp"),

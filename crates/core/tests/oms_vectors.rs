@@ -15,6 +15,7 @@ use model_transparency::certificate::{Certificate, IdentityRule, PathError, Unix
 use model_transparency::envelope::{Bundle, FormatVersion, InvalidBundle, InvalidJson, InvalidStatement, Statement};
 use model_transparency::hash::Options;
 use model_transparency::key::{KeyAlgorithm, PublicKey, SignatureScheme, SigningKey as _};
+use model_transparency::log::LogEntryError;
 use model_transparency::manifest::{Changed, InvalidManifest};
 use model_transparency::model::{IgnoreRules, LocalModel, SymlinkPolicy, Unlisted};
 use model_transparency::sigstore::{Instance, SignerRule, SigstoreError, SigstoreTrust, TrustedRoot};
@@ -293,7 +294,7 @@ fn each_part_of_the_evidence_is_needed() {
         (
             "proof",
             |b, flip| flip(&mut b["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]["hashes"][0]),
-            |e| matches!(e, SignatureError::Sigstore(SigstoreError::InclusionProof { .. })),
+            |e| matches!(e, SignatureError::LogEntry { error: LogEntryError::Inclusion(_), .. }),
         ),
         (
             "checkpoint",
@@ -306,19 +307,19 @@ fn each_part_of_the_evidence_is_needed() {
                     .replacen("rekor.sigstore.dev - ", "rekor.sigstore.dev - 1", 1)
                     .into();
             },
-            |e| matches!(e, SignatureError::Sigstore(SigstoreError::Checkpoint { .. })),
+            |e| matches!(e, SignatureError::LogEntry { error: LogEntryError::Checkpoint(_), .. }),
         ),
         (
             "promise",
             |b, flip| {
                 flip(&mut b["verificationMaterial"]["tlogEntries"][0]["inclusionPromise"]["signedEntryTimestamp"])
             },
-            |e| matches!(e, SignatureError::Sigstore(SigstoreError::InclusionPromise { .. })),
+            |e| matches!(e, SignatureError::LogEntry { error: LogEntryError::Promise, .. }),
         ),
         (
             "time of the log",
             |b, _| b["verificationMaterial"]["tlogEntries"][0]["integratedTime"] = "1760062941".into(),
-            |e| matches!(e, SignatureError::Sigstore(SigstoreError::InclusionPromise { .. })),
+            |e| matches!(e, SignatureError::LogEntry { error: LogEntryError::Promise, .. }),
         ),
         (
             "timestamp",
@@ -342,12 +343,7 @@ fn each_part_of_the_evidence_is_needed() {
         (
             "another log",
             |b, _| b["verificationMaterial"]["tlogEntries"][0]["logId"]["keyId"] = STANDARD.encode([7; 32]).into(),
-            |e| {
-                matches!(
-                    e,
-                    SignatureError::Sigstore(SigstoreError::InclusionPromise { .. } | SigstoreError::UnknownLog { .. })
-                )
-            },
+            |e| matches!(e, SignatureError::LogEntry { error: LogEntryError::UnknownLog { .. }, .. }),
         ),
         ("certificate", |b, flip| flip(&mut b["verificationMaterial"]["certificate"]["rawBytes"]), |_| true),
         (
@@ -357,7 +353,7 @@ fn each_part_of_the_evidence_is_needed() {
                 entry.remove("inclusionProof");
                 entry.remove("inclusionPromise");
             },
-            |e| matches!(e, SignatureError::Sigstore(SigstoreError::Malformed { .. })),
+            |e| matches!(e, SignatureError::LogEntry { error: LogEntryError::Unproven, .. }),
         ),
     ];
     for (name, change, expected) in changes {

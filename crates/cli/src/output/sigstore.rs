@@ -41,7 +41,8 @@ fn is_shown(claim: &str) -> bool {
 /// Adds log entries that hold, over two lines each.
 pub(super) fn add_verified_entries(fields: &mut Fields, entries: &[VerifiedLogEntry]) {
     for entry in entries {
-        fields.add("log entry", format!("{} of {}", entry.log_index, entry.log_url));
+        let index = entry.log_index.map_or_else(|| "one".to_owned(), |index| index.to_string());
+        fields.add("log entry", format!("{index} of {}", entry.log_url));
         let time = entry.integrated_time.map_or_else(String::new, |time| format!(", taken at {time}"));
         let found = match &entry.inclusion {
             Some(VerifiedInclusion { checkpoint, .. }) => {

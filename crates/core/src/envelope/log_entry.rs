@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::json::Object;
+
 /// The most hashes in a proof: a tree of 2^64 leaves has no longer path.
 const MAX_HASHES: usize = 64;
 
@@ -15,13 +17,15 @@ const MAX_HASHES: usize = 64;
 #[serde(rename_all = "camelCase", default)]
 pub struct LogEntryRecord {
     log_index: Integer,
+    #[serde(deserialize_with = "object")]
     log_id: LogId,
+    #[serde(deserialize_with = "object")]
     kind_version: KindVersion,
     #[serde(skip_serializing_if = "Option::is_none")]
     integrated_time: Option<Integer>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     inclusion_promise: Option<InclusionPromise>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     inclusion_proof: Option<InclusionProof>,
     canonicalized_body: String,
 }
@@ -118,6 +122,7 @@ struct InclusionProof {
     tree_size: Integer,
     #[serde(deserialize_with = "few")]
     hashes: Vec<String>,
+    #[serde(deserialize_with = "object")]
     checkpoint: Checkpoint,
 }
 
@@ -165,10 +170,40 @@ impl<'de> Deserialize<'de> for Integer {
     }
 }
 
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|Object(value)| value)
+}
+
+fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
+}
+
 fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let hashes = Vec::<String>::deserialize(deserializer)?;
     if hashes.len() > MAX_HASHES {
         return Err(D::Error::custom(format_args!("expected at most {MAX_HASHES} hashes, found {}", hashes.len())));
     }
     Ok(hashes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_objects_and_not_lists_of_their_values() {
+        let read = |json: &str| LogEntryRecord::from_json(json.as_bytes());
+        let good = r#"{"logId":{"keyId":"a"},"kindVersion":{"kind":"k","version":"1"},"inclusionPromise":null,
+            "inclusionProof":{"checkpoint":{"envelope":"e"}}}"#;
+        assert_eq!(read(good).expect("an entry").kind(), "k 1");
+        for bad in [
+            r#"{"logId":["a"]}"#,
+            r#"{"kindVersion":["k","1"]}"#,
+            r#"{"inclusionPromise":["s"]}"#,
+            r#"{"inclusionProof":["0","r","1",[],["e"]]}"#,
+            r#"{"inclusionProof":{"checkpoint":["e"]}}"#,
+        ] {
+            read(bad).expect_err(bad);
+        }
+    }
 }

@@ -47,8 +47,9 @@ struct Proof {
 pub struct VerifiedLogEntry {
     /// The kind of entry.
     pub kind: EntryKind,
-    /// The index of the entry. That of Rekor v1 counts across its trees, and only a promise vouches for it.
-    pub log_index: u64,
+    /// The index of the entry, if the log vouches for it: that of Rekor v1 counts across its trees, and only a promise has
+    /// it.
+    pub log_index: Option<u64>,
     /// What names the log.
     pub log_id: LogId,
     /// Where the log is, as the trusted root has it.
@@ -112,7 +113,7 @@ impl LogEntry {
         EntryBody::parse(self.kind, &self.body)?.require_of(envelope)?;
         Ok(VerifiedLogEntry {
             kind: self.kind,
-            log_index: self.log_index,
+            log_index: (promise.is_some() || self.kind.is_rekor_v2()).then_some(self.log_index),
             log_id,
             log_url: log.base_url().to_owned(),
             integrated_time: promise,

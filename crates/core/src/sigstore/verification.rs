@@ -13,7 +13,7 @@ use sigstore_verify::{
 
 use super::SignerCertificate;
 use crate::certificate::{IdentityRule, UnixTime};
-use crate::envelope::{Bundle, LogEntryRecord, PAYLOAD_TYPE};
+use crate::envelope::{Bundle, InvalidStatement, LogEntryRecord, PAYLOAD_TYPE};
 use crate::sigstore::TrustedRoot;
 
 /// Whom to believe about signers that identity providers vouch for.
@@ -289,6 +289,13 @@ pub enum SigstoreError {
         /// The provider in the certificate.
         found: Option<String>,
     },
+}
+
+impl SigstoreError {
+    /// A statement that is none.
+    pub(crate) fn statement(error: InvalidStatement) -> Self {
+        Self::Malformed { reason: format!("its statement: {error}") }
+    }
 }
 
 impl From<LibraryError> for SigstoreError {

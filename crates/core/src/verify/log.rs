@@ -1,10 +1,7 @@
 //! Entries of transparency logs about a signature.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::SignatureError;
-use crate::envelope::{Bundle, LogEntryRecord};
+use crate::envelope::Bundle;
 use crate::log::{LogEntry, LogEntryError, LogKeys, LoggedEnvelope, LoggedSigner, VerifiedLogEntry};
 use crate::trust::{LogTrust, UnknownLogs};
 
@@ -13,15 +10,6 @@ use crate::trust::{LogTrust, UnknownLogs};
 pub(super) struct Checked {
     pub(super) entries: Vec<VerifiedLogEntry>,
     pub(super) unchecked: usize,
-}
-
-/// The first log that an entry is of and that is not one of these. What is wrong with an entry otherwise is found later.
-pub(super) fn unknown_log(bundle: &Bundle, logs: &LogKeys) -> Option<String> {
-    let known = |record: &LogEntryRecord| {
-        let id = STANDARD.decode(record.log_id()).unwrap_or_default();
-        logs.iter().any(|log| log.id().as_bytes().as_slice() == id)
-    };
-    bundle.log_entries().iter().find(|record| !known(record)).map(|record| record.log_id().to_owned())
 }
 
 /// Checks every entry of a log that is trusted: one that does not hold is an error, not a missing one.

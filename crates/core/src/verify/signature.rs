@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::Verified;
 use super::certificate::{CertificateEvidence, check_certificates};
-use super::log::{check_log_entries, unknown_log};
-use crate::certificate::{PathError, Revocation, RevocationError};
+use super::log::check_log_entries;
+use crate::certificate::{PathError, Revocation, RevocationError, UnixTime};
 use crate::compat;
 use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
 use crate::key::{KeyAlgorithm, PublicKey, SignatureScheme};
@@ -79,11 +79,8 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
     let (key, hint, certificate) = match (trust.signer, bundle.material()) {
         (SignerTrust::Key(key), Material::PublicKey { hint }) => (Cow::Borrowed(key), hint.as_deref(), None),
         (SignerTrust::Certificates(certificates), Material::CertificateChain(chain)) => {
-            for (index, timestamp) in timestamps.iter_mut().enumerate() {
-                let (time, now) = (timestamp.time, certificates.now);
-                if time.0 > now.0.saturating_add(MAX_CLOCK_SKEW_SECONDS) {
-                    return Err(SignatureError::Timestamp { index, error: TimestampError::Future { time, now } });
-                }
+            require_past(&timestamps, certificates.now)?;
+            for timestamp in &mut timestamps {
                 let lists = certificates.revocation_lists;
                 timestamp.revocation = Revocation::look_up(&timestamp.path, lists, &[], certificates.now)?;
             }
@@ -131,21 +128,23 @@ fn check_sigstore(
     if bundle.log_entries().is_empty() {
         return Err(SigstoreError::NoLogEntry.into());
     }
-    let logs = trust.root.log_keys();
-    if let Some(log_id) = unknown_log(bundle, &logs) {
-        return Err(SigstoreError::UnknownLog { log_id }.into());
-    }
     let key = certificate.certificate.public_key();
     let key = key.map_err(|error| SignatureError::Certificate { index: 0, reason: error.to_string() })?;
     // The signature first: nothing reads a payload that nobody signed.
     let (scheme, encoding, _) = check_key(bundle, &key, None)?;
-    let der = certificate.certificate.der().to_vec();
-    let evidence = sigstore::check(bundle, certificate, trust)?;
-    // A second time, by what checks them for the other methods too: it says what was found.
+    // The library builds a tree of the whole statement; only what a statement may be gets there.
+    drop(Statement::from_payload(bundle.payload()).map_err(SigstoreError::statement)?);
+    // What is read here is bounded; the library, which checks it all a second time, has no bounds of its own.
+    let logs = trust.root.log_keys();
     let logs = LogTrust { logs: &logs, unknown: UnknownLogs::Refuse, required: true, now: trust.now };
-    let logged = check_log_entries(bundle, LoggedSigner::Certificate(&der), Some(logs))?;
+    let logged = check_log_entries(bundle, LoggedSigner::Certificate(certificate.certificate.der()), Some(logs))?;
+    for (index, bytes) in bundle.timestamps().iter().enumerate() {
+        Timestamp::parse(bytes).map_err(|error| SignatureError::Timestamp { index, error })?;
+    }
+    let evidence = sigstore::check(bundle, certificate, trust)?;
     let authorities = [trust.root.timestamp_authorities(), timestamps.authorities].concat();
     let timestamps = check_timestamps(bundle, TimestampTrust { authorities: &authorities, ..timestamps })?;
+    require_past(&timestamps, trust.now)?;
     let evidence = Evidence {
         key_algorithm: key.algorithm(),
         key_hint: key.hint(),
@@ -177,6 +176,17 @@ fn check_timestamps(bundle: &Bundle, trust: TimestampTrust<'_>) -> Result<Vec<Ve
     }
     timestamps.sort_by_key(|timestamp| timestamp.time);
     Ok(timestamps)
+}
+
+/// Checks that no timestamp is of a time that has not come yet.
+fn require_past(timestamps: &[VerifiedTimestamp], now: UnixTime) -> Result<(), SignatureError> {
+    let latest = now.0.saturating_add(MAX_CLOCK_SKEW_SECONDS);
+    match timestamps.iter().enumerate().find(|(_, timestamp)| timestamp.time.0 > latest) {
+        Some((index, timestamp)) => {
+            Err(SignatureError::Timestamp { index, error: TimestampError::Future { time: timestamp.time, now } })
+        }
+        None => Ok(()),
+    }
 }
 
 /// How the signature was made, if `key` made it, and the bundle's hint if it names another key.

@@ -216,7 +216,8 @@ fn log_keys(common: &Common, bundle: &Bundle, console: &Console) -> Result<Optio
 
 /// Whether an instance that was named is there for its logs: it need not have a timestamp authority.
 fn is_for_logs_alone(common: &Common, bundle: &Bundle) -> bool {
-    bundle.timestamps().is_empty() && !bundle.log_entries().is_empty() && !common.timestamps.require_timestamp
+    let has_log = common.require_log || !bundle.log_entries().is_empty();
+    bundle.timestamps().is_empty() && has_log && !common.timestamps.require_timestamp
 }
 
 fn is_strict(common: &Common) -> bool {

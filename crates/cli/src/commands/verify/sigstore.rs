@@ -89,7 +89,10 @@ fn with_hint(failure: Failure, certificate: Option<&SignerCertificate>, instance
     {
         let issued = |public| TrustedRoot::embedded(public).may_have_issued(&certificate.certificate);
         if issued(Instance::Staging) {
-            return failure.with_hint("it is of Sigstore's staging instance: --use-staging");
+            return failure.with_hint(
+                "it says that it is of Sigstore's staging instance, where anybody can get anything certified: \
+                 --use-staging is for trying things out",
+            );
         }
         if issued(Instance::Production) {
             let hint =

@@ -1,5 +1,6 @@
 //! `sign sigstore` against an instance in this process: each service honest, lying, ill or gone.
 
+mod hostile;
 mod identities;
 mod kept_keys;
 #[cfg(unix)]
