@@ -23,6 +23,8 @@ mod tree;
 mod wire;
 
 #[cfg(test)]
+mod entry_tests;
+#[cfg(test)]
 mod testing;
 
 use std::fmt;
