@@ -2,7 +2,7 @@
 
 use super::SignatureError;
 use crate::envelope::Bundle;
-use crate::log::{LogEntry, LogEntryError, LogKeys, LoggedEnvelope, LoggedSigner, VerifiedLogEntry};
+use crate::log::{LogEntry, LogEntryError, LoggedEnvelope, LoggedSigner, VerifiedLogEntry};
 use crate::trust::{LogTrust, UnknownLogs};
 
 /// The entries that hold, and how many were not checked.
