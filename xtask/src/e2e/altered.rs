@@ -42,20 +42,18 @@ const PLACE: &str = "/verificationMaterial/tlogEntries/0/logIndex";
 const TIMESTAMPS: &str = "/verificationMaterial/timestampVerificationData/rfc3161Timestamps";
 
 const NOT_HELD: &str = "which this trusted root does not hold";
-const NO_PROOF: &str = "the inclusion proof of the log entry does not hold";
-const NO_CHECKPOINT: &str = "the checkpoint of the log does not hold";
+const NO_PROOF: &str = "log entry 0 in the bundle: its inclusion proof does not hold";
+const NO_CHECKPOINT: &str = "the signature on the checkpoint of ";
 const NO_TIMESTAMP: &str = "a timestamp in the bundle does not hold";
 const NO_SCT: &str = "the signed certificate timestamp (SCT) in the signer's certificate does not hold";
-const OTHER_ENTRY: &str = "the log entry is not of this signature";
+const OTHER_ENTRY: &str = "log entry 0 in the bundle: it is about another payload";
+const OTHER_SIGNER: &str = "it names another key or certificate than the one that the signature verifies with";
+const UNKNOWN_LOG: &str = "which is not trusted";
 
 const ALTERATIONS: &[Alteration] = &[
     Alteration::new("the payload", |it| flip(&mut it.bundle, PAYLOAD, 9), "the signature does not verify"),
     Alteration::new("the signature", |it| flip(&mut it.bundle, SIGNATURE, 0), "the signature does not verify"),
-    Alteration::new(
-        "the certificate's signature",
-        |it| flip(&mut it.bundle, CERTIFICATE, 0),
-        "the signer's certificate",
-    ),
+    Alteration::new("the certificate's signature", |it| flip(&mut it.bundle, CERTIFICATE, 0), OTHER_SIGNER),
     Alteration::new(
         "the certificate of another signature",
         |it| take_another(it, CERTIFICATE),
@@ -74,12 +72,16 @@ const ALTERATIONS: &[Alteration] = &[
         NO_PROOF,
     ),
     Alteration::new("the place in the log", alter_place, NO_PROOF),
-    Alteration::new("no inclusion proof", |it| set(&mut it.bundle, PROOF, Value::Null), "inclusion proof"),
+    Alteration::new(
+        "no inclusion proof",
+        |it| set(&mut it.bundle, PROOF, Value::Null),
+        "it has neither an inclusion proof nor a promise of its log",
+    ),
     Alteration::new("the inclusion proof of another signature", |it| take_another(it, PROOF), NO_PROOF),
     Alteration::new(
         "the size in the checkpoint",
         |it| alter_checkpoint(it, |text| text.replacen('\n', "\n1", 1)),
-        NO_PROOF,
+        NO_CHECKPOINT,
     ),
     Alteration::new("the signature of the checkpoint", |it| alter_checkpoint(it, flip_last), NO_CHECKPOINT),
     Alteration::new("the checkpoint of another signature", |it| take_another(it, CHECKPOINT), NO_PROOF),
@@ -101,7 +103,7 @@ const ALTERATIONS: &[Alteration] = &[
         |it| trust_other(it, "/ctlogs/0/publicKey"),
         NO_SCT,
     ),
-    Alteration::new("trust: another log of signatures", |it| trust_other(it, "/tlogs"), NO_CHECKPOINT),
+    Alteration::new("trust: another log of signatures", |it| trust_other(it, "/tlogs"), UNKNOWN_LOG),
     Alteration::new(
         "trust: another key of the log of signatures",
         |it| trust_other(it, "/tlogs/0/publicKey"),

@@ -64,7 +64,7 @@ fn refusals(scene: &Scene, sandbox: &Sandbox<'_>, report: &mut Report) -> Result
     for (name, signature, trust, says) in [
         ("no log entry", "without.sig", TRUST, "expected an entry of a transparency log that is trusted in the bundle"),
         ("an entry of another signature", "moved.sig", TRUST, "it is about another signature"),
-        ("another inclusion proof", "altered.sig", TRUST, "the log does not prove that it has it"),
+        ("another inclusion proof", "altered.sig", TRUST, "its inclusion proof does not hold"),
         ("the log of another instance", "p256.sig", "other.json", "which is not trusted"),
     ] {
         let verify = format!("verify key model --public-key p256.pub --signature {signature} --require-log");

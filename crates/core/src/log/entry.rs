@@ -286,7 +286,7 @@ pub enum LogEntryError {
         log_id: LogId,
     },
     /// The log neither proves nor promises that it has the entry.
-    #[error("it has neither a proof nor a promise of its log")]
+    #[error("it has neither an inclusion proof nor a promise of its log")]
     Unproven,
     /// The checkpoint of the proof is not the log's.
     #[error(transparent)]
@@ -295,7 +295,7 @@ pub enum LogEntryError {
     #[error("its proof is for another tree than the checkpoint with it")]
     OtherCheckpoint,
     /// The entry is not in the tree of the checkpoint.
-    #[error("the log does not prove that it has it: {0}")]
+    #[error("its inclusion proof does not hold: {0}")]
     Inclusion(#[from] ProofError),
     /// The log did not promise to take the entry.
     #[error("the signature of the log's promise (signed entry timestamp) does not hold")]
