@@ -244,6 +244,7 @@ impl From<SignError> for Failure {
             SignError::Identity(_) => Self::could_not_check("no_identity", message),
             SignError::Key(_)
             | SignError::Service(_)
+            | SignError::AlreadyPublic { .. }
             | SignError::Timestamp(_)
             | SignError::DoesNotVerify(_)
             | SignError::Unusable(_) => Self::could_not_check("not_signed", message),

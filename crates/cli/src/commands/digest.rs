@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use model_transparency::hash::Options;
 use model_transparency::manifest::{Manifest, Parameters};
@@ -34,7 +35,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let list = list(&args.model, &args.signature, console)?;
-    let manifest = list.hash(&args.model, &args.hashing, global, console)?;
+    let manifest = list.hash(&args.model, &args.hashing, global, console, None)?;
     Ok(digest_answer(list.model.name(), &manifest, args.per_file))
 }
 
@@ -57,6 +58,7 @@ impl List {
         hashing: &HashingArgs,
         global: &Global,
         console: &Console,
+        cancelled: Option<&AtomicBool>,
     ) -> Result<Manifest, Failure> {
         let parameters = Parameters {
             serialization: hashing.serialization(),
@@ -65,7 +67,7 @@ impl List {
             ignore_paths: self.recorded.entries().map(str::to_owned).collect(),
         };
         let total_bytes = self.length_bytes();
-        let work = |options: &Options<'_>| Manifest::of(&self.model, parameters, options);
+        let work = |options: &Options<'_>| Manifest::of(&self.model, parameters, &Options { cancelled, ..*options });
         Ok(console.hashing(global.jobs, || total_bytes, work)?)
     }
 }

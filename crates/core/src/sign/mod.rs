@@ -95,6 +95,13 @@ pub enum SignError {
     /// A service did not do its part.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// A witness did not do its part, and a log has the signature already.
+    #[error("{error}; a transparency log has the signature already, and keeps it")]
+    AlreadyPublic {
+        /// What went wrong.
+        #[source]
+        error: Box<SignError>,
+    },
     /// The new timestamp does not hold.
     #[error("the new timestamp: {0}")]
     Timestamp(#[from] TimestampError),

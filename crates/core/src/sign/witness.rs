@@ -164,9 +164,18 @@ impl Witnesses<'_> {
                 .map(|timestamper| scope.spawn(|| stamp(*timestamper, submission.signature)))
                 .collect();
             let logging: Vec<_> = self.logs.iter().map(|log| scope.spawn(|| log.add(submission))).collect();
-            Ok(Testimony {
-                timestamps: dating.into_iter().map(finish).collect::<Result<_, _>>()?,
-                log_entries: logging.into_iter().map(finish).collect::<Result<_, _>>()?,
+            let timestamps: Vec<Result<_, SignError>> = dating.into_iter().map(finish).collect();
+            let log_entries: Vec<Result<_, ServiceError>> = logging.into_iter().map(finish).collect();
+            let public = log_entries.iter().filter(|entry| entry.is_ok()).count();
+            let testimony = || {
+                Ok(Testimony {
+                    timestamps: timestamps.into_iter().collect::<Result<_, _>>()?,
+                    log_entries: log_entries.into_iter().collect::<Result<_, _>>()?,
+                })
+            };
+            testimony().map_err(|error: SignError| match public {
+                0 => error,
+                _ => SignError::AlreadyPublic { error: Box::new(error) },
             })
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -39,6 +40,7 @@ pub struct SigstoreSigner<T> {
     root: TrustedRoot,
     clock: fn() -> UnixTime,
     prepared: Mutex<Option<JoinHandle<Result<Certified, SignError>>>>,
+    has_failed: AtomicBool,
 }
 
 /// A key and its certificate.
@@ -51,7 +53,7 @@ impl<T: TokenSource> SigstoreSigner<T> {
     /// A signer whom `fulcio` certifies; what it signs has to hold under `root`.
     #[must_use]
     pub fn new(fulcio: Fulcio, tokens: T, root: TrustedRoot, clock: fn() -> UnixTime) -> Self {
-        Self { fulcio, tokens, root, clock, prepared: Mutex::new(None) }
+        Self { fulcio, tokens, root, clock, prepared: Mutex::new(None), has_failed: AtomicBool::new(false) }
     }
 
     /// Begins to have a key certified, in a thread of its own. Signing waits for that, and fails if that does.
@@ -62,8 +64,17 @@ impl<T: TokenSource> SigstoreSigner<T> {
         T: 'static,
     {
         let signer = Arc::clone(self);
-        let thread = thread::spawn(move || signer.certify());
+        let thread = thread::spawn(move || {
+            let certified = signer.certify();
+            signer.has_failed.store(certified.is_err(), Ordering::Relaxed);
+            certified
+        });
         *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    }
+
+    /// Becomes true when what was prepared has failed, which signing will say why: nobody need wait for it.
+    pub fn has_failed(&self) -> &AtomicBool {
+        &self.has_failed
     }
 
     /// A key that is certified, and will be for a while.

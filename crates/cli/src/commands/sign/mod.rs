@@ -10,6 +10,7 @@ mod sigstore;
 mod witnesses;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Subcommand;
 use model_transparency::certificate::UnixTime;
@@ -128,23 +129,38 @@ pub(crate) fn sign(
     console: &Console,
 ) -> Result<Answer, Failure> {
     let asked = common.witnesses.find(console)?;
-    write_signature(&common.target, signer, &asked, &|| {}, global, console)
+    write_signature(&common.target, signer, &asked, &Meanwhile::default(), global, console)
 }
 
-/// Hashes the model, has it signed before these witnesses, and writes the signature. `begin` is called before it is
-/// hashed, once it is known that it can be.
+/// What goes on while a model is hashed.
+#[derive(Default)]
+struct Meanwhile<'a> {
+    /// Begins it, once it is known that the model can be hashed.
+    begin: Option<&'a dyn Fn()>,
+    /// Becomes true when it has failed, and with it the signer.
+    has_failed: Option<&'a AtomicBool>,
+}
+
+/// Hashes the model, has it signed before these witnesses, and writes the signature.
 fn write_signature(
     target: &Target,
     signer: &dyn Signer,
     asked: &Asked,
-    begin: &dyn Fn(),
+    meanwhile: &Meanwhile<'_>,
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
     let list = list(&target.model, &target.signature, console)?;
     warn(target, &list.model, console);
-    begin();
-    let manifest = list.hash(&target.model, &target.hashing, global, console)?;
+    if let Some(begin) = meanwhile.begin {
+        begin();
+    }
+    let manifest = list.hash(&target.model, &target.hashing, global, console, meanwhile.has_failed);
+    if meanwhile.has_failed.is_some_and(|failed| failed.load(Ordering::Relaxed)) {
+        // The signer says what happened: a person who declined need not wait for the rest of the model.
+        signer.sign(&[], &[])?;
+    }
+    let manifest = manifest?;
     let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());
     // A model of many files takes much memory, and so does its bundle.
     drop(list);

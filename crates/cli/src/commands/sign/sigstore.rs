@@ -7,7 +7,7 @@ use model_transparency::sigstore::{NoServices, ServiceKind, Services, SigningCon
 use model_transparency_remote::sigstore::{Fulcio, SigstoreSigner};
 
 use super::witnesses::{Asked, invalid_endpoint, listed_version};
-use super::{Target, check_target, write_signature};
+use super::{Meanwhile, Target, check_target, write_signature};
 use crate::args::{Global, IdentityArgs, InstanceArgs, ServiceArgs};
 use crate::failure::Failure;
 use crate::identity::{Provider, Tokens};
@@ -57,11 +57,12 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     let signer = Arc::new(SigstoreSigner::new(fulcio, tokens, instance.root, now));
     let begin = || {
         if logs_in_meanwhile {
-            // The person acts while the model is hashed. Nobody waits for them if that fails.
+            // The person acts while the model is hashed, which ends if they decline. Nobody waits for them if it fails.
             signer.prepare();
         }
     };
-    write_signature(&args.target, signer.as_ref(), &asked, &begin, global, console)
+    let meanwhile = Meanwhile { begin: Some(&begin), has_failed: Some(signer.has_failed()) };
+    write_signature(&args.target, signer.as_ref(), &asked, &meanwhile, global, console)
 }
 
 /// The services to sign with: those that were given, and the instance's where none are.

@@ -67,6 +67,21 @@ fn a_client_with_a_secret_logs_in() {
     assert_eq!(stack.sigstore.requests(Service::Fulcio), 1);
 }
 
+/// 64 GiB, none of them on the disk: nobody waits for their digest.
+#[test]
+fn a_login_that_is_declined_ends_the_hashing() {
+    let stack = Stack::new(&SigningConfig::default());
+    let file = fs::File::create(stack.sandbox.path("model/sparse")).expect("made");
+    file.set_len(64 << 30).expect("the file system has sparse files");
+    stack.sandbox.write("model/small", "s");
+    stack.sigstore.lie(Service::Oidc, Lie::AccessDenied);
+    let (run, _) = logged_in(&stack, &mut with_browser(&stack, "--log-level debug"));
+    assert_eq!(run.code, Some(3), "{run:?}");
+    assert!(run.stderr.contains("the login was refused"), "{}", run.stderr);
+    let hashed = run.stderr.lines().find(|line| line.contains("hashed ")).expect("how much was hashed");
+    assert!(!hashed.contains("68.7 GB"), "all of it: {hashed}");
+}
+
 #[test]
 fn a_login_that_comes_to_nothing_is_no_signature() {
     for (lie, says) in [

@@ -226,3 +226,12 @@ fn a_timestamp_that_nobody_would_believe_is_not_asked_for() {
     stack.sandbox.fails(SIGN, 1, &["the trusted root has no timestamp authority"]);
     assert_eq!(stack.requests(), [0; 5]);
 }
+
+/// What is in a log stays there, and whoever signed has to know.
+#[test]
+fn a_signature_that_is_public_already_is_said_to_be() {
+    let stack = Stack::new(&SigningConfig::default());
+    stack.sigstore.fail(Service::Timestamps, Fault::Status(400, "not today".to_owned()));
+    refused(&stack, &["timestamp authority", "not today", "a transparency log has the signature already"]);
+    assert!(!stack.sandbox.path("model.sig").exists());
+}
