@@ -39,7 +39,9 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// The exit code, and the message that would have been printed.
 pub fn execute(arguments: Vec<OsString>) -> Result<(), (u8, String)> {
-    let matches = command().try_get_matches_from(words(arguments));
+    let command = command();
+    let arguments = words(arguments, &command);
+    let matches = command.try_get_matches_from(arguments);
     let cli = matches
         .and_then(|matches| Cli::from_arg_matches(&matches))
         .map_err(|error| (Exit::Usage as u8, error.to_string()))?;
@@ -55,17 +57,17 @@ pub fn command() -> clap::Command {
 }
 
 /// The arguments as clap is to read them.
-fn words(arguments: Vec<OsString>) -> Vec<OsString> {
-    let command = command();
+fn words(arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
     args::with_default_method(args::with_hyphens(arguments), |verb, word| {
         word == "help" || command.find_subcommand(verb).is_some_and(|verb| verb.find_subcommand(word).is_some())
     })
 }
 
 fn run(arguments: Vec<OsString>) -> Exit {
-    let arguments = words(arguments);
+    let command = command();
+    let arguments = words(arguments, &command);
     let wants_json = args::asks_for_json(&arguments);
-    let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
