@@ -72,22 +72,32 @@ impl<T: TokenSource> SigstoreSigner<T> {
         *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
     }
 
-    /// Becomes true when what was prepared has failed, which signing will say why: nobody need wait for it.
+    /// Becomes true when what was prepared has failed: nobody need wait for it.
     pub fn has_failed(&self) -> &AtomicBool {
         &self.has_failed
     }
 
+    /// Why what was prepared has failed, if it has. Said once: the next signature is another attempt.
+    pub fn failure(&self) -> Option<SignError> {
+        self.has_failed.swap(false, Ordering::Relaxed).then(|| self.take_prepared()?.err()).flatten()
+    }
+
     /// A key that is certified, and will be for a while.
     fn certified(&self) -> Result<Certified, SignError> {
-        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = prepared {
-            let certified = thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        if let Some(certified) = self.take_prepared() {
+            let certified = certified?;
             let until = (self.clock)().0.saturating_add(MARGIN_SECONDS);
             if certified.certificate.not_after().0 >= until {
                 return Ok(certified);
             }
         }
         self.certify()
+    }
+
+    /// What was prepared, waiting for it; nothing if nothing was, or it was taken.
+    fn take_prepared(&self) -> Option<Result<Certified, SignError>> {
+        let thread = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
     }
 
     fn certify(&self) -> Result<Certified, SignError> {

@@ -10,7 +10,7 @@ mod sigstore;
 mod witnesses;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use clap::Subcommand;
 use model_transparency::certificate::UnixTime;
@@ -20,7 +20,7 @@ use model_transparency::key::KeyAlgorithm;
 use model_transparency::manifest::Serialization;
 use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
 use model_transparency::output::{Access, Existing};
-use model_transparency::sign::{Log, NewSignature, Signer, Timestamper, Witnesses, sign_model};
+use model_transparency::sign::{Log, NewSignature, SignError, Signer, Timestamper, Witnesses, sign_model};
 use model_transparency::timestamp::Timestamp;
 
 use model_transparency_remote::sigstore::Rekor;
@@ -129,16 +129,17 @@ pub(crate) fn sign(
     console: &Console,
 ) -> Result<Answer, Failure> {
     let asked = common.witnesses.find(console)?;
-    write_signature(&common.target, signer, &asked, &Meanwhile::default(), global, console)
+    write_signature(&common.target, signer, &asked, None, global, console)
 }
 
 /// What goes on while a model is hashed.
-#[derive(Default)]
 struct Meanwhile<'a> {
     /// Begins it, once it is known that the model can be hashed.
-    begin: Option<&'a dyn Fn()>,
-    /// Becomes true when it has failed, and with it the signer.
-    has_failed: Option<&'a AtomicBool>,
+    begin: &'a dyn Fn(),
+    /// Becomes true when it has failed.
+    has_failed: &'a AtomicBool,
+    /// Why it has failed, if it has.
+    failure: &'a dyn Fn() -> Option<SignError>,
 }
 
 /// Hashes the model, has it signed before these witnesses, and writes the signature.
@@ -146,19 +147,20 @@ fn write_signature(
     target: &Target,
     signer: &dyn Signer,
     asked: &Asked,
-    meanwhile: &Meanwhile<'_>,
+    meanwhile: Option<&Meanwhile<'_>>,
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
     let list = list(&target.model, &target.signature, console)?;
     warn(target, &list.model, console);
-    if let Some(begin) = meanwhile.begin {
-        begin();
+    if let Some(meanwhile) = meanwhile {
+        (meanwhile.begin)();
     }
-    let manifest = list.hash(&target.model, &target.hashing, global, console, meanwhile.has_failed);
-    if meanwhile.has_failed.is_some_and(|failed| failed.load(Ordering::Relaxed)) {
-        // The signer says what happened: a person who declined need not wait for the rest of the model.
-        signer.sign(&[], &[])?;
+    let has_failed = meanwhile.map(|meanwhile| meanwhile.has_failed);
+    let manifest = list.hash(&target.model, &target.hashing, global, console, has_failed);
+    // This is why the hashing ended: whoever declined need not wait for the rest of the model.
+    if let Some(failure) = meanwhile.and_then(|meanwhile| (meanwhile.failure)()) {
+        return Err(failure.into());
     }
     let manifest = manifest?;
     let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());

@@ -61,8 +61,8 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
             signer.prepare();
         }
     };
-    let meanwhile = Meanwhile { begin: Some(&begin), has_failed: Some(signer.has_failed()) };
-    write_signature(&args.target, signer.as_ref(), &asked, &meanwhile, global, console)
+    let meanwhile = Meanwhile { begin: &begin, has_failed: signer.has_failed(), failure: &|| signer.failure() };
+    write_signature(&args.target, signer.as_ref(), &asked, Some(&meanwhile), global, console)
 }
 
 /// The services to sign with: those that were given, and the instance's where none are.
