@@ -160,7 +160,7 @@ impl Failure {
 }
 
 /// What kind of failure an instance's evidence has.
-fn sigstore_kind(error: &SigstoreError) -> &'static str {
+pub(crate) fn sigstore_kind(error: &SigstoreError) -> &'static str {
     match error {
         SigstoreError::Malformed { .. } => "invalid_bundle",
         SigstoreError::NoLogEntry => "no_log_entry",

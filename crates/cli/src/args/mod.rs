@@ -15,7 +15,7 @@ mod token;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, digest, inspect, keygen, monitor, quickstart, sign, trust, verify};
+use crate::commands::{completions, digest, inspect, keygen, monitor, provenance, quickstart, sign, trust, verify};
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Digest(digest::Args),
     Inspect(inspect::Args),
     Monitor(monitor::Args),
+    Provenance(provenance::Args),
     Trust(trust::Args),
     Keygen(keygen::Args),
     Quickstart(quickstart::Args),
@@ -74,6 +75,7 @@ impl Command {
             Self::Digest(_) => "digest",
             Self::Inspect(_) => "inspect",
             Self::Monitor(_) => "monitor",
+            Self::Provenance(_) => "provenance",
             Self::Trust(_) => "trust",
             Self::Keygen(_) => "keygen",
             Self::Quickstart(_) => "quickstart",
@@ -88,6 +90,7 @@ impl Command {
             Self::Digest(args) => digest::run(args, global, console),
             Self::Inspect(args) => inspect::run(args),
             Self::Monitor(args) => monitor::once(args, console),
+            Self::Provenance(args) => provenance::run(args, global, console),
             Self::Trust(args) => trust::run(args, console),
             Self::Keygen(args) => keygen::run(args, console),
             Self::Quickstart(args) => quickstart::run(args, global, console),

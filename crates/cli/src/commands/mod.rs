@@ -5,6 +5,7 @@ pub(crate) mod digest;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod monitor;
+pub(crate) mod provenance;
 pub(crate) mod quickstart;
 pub(crate) mod sign;
 pub(crate) mod trust;

@@ -50,6 +50,15 @@ pub fn verify_artifact(
     signer: SignerRule<'_>,
 ) -> Result<SigstoreEvidence, SigstoreError> {
     let bundle = parse(bundle)?;
+    let certificate = signer_certificate(&bundle)?;
+    let policy = VerificationPolicy::any_identity();
+    let result = root.verifier().verify(artifact, &bundle, &policy)?;
+    complete(&result)?;
+    check_signer(certificate, signer, result.verified_timestamps())
+}
+
+/// The certificate that a bundle was signed with. Nothing is verified.
+pub(super) fn signer_certificate(bundle: &LibraryBundle) -> Result<SignerCertificate, SigstoreError> {
     let certificate = match &bundle.verification_material.content {
         VerificationMaterialContent::Certificate(certificate) => Some(certificate.raw_bytes.as_bytes()),
         VerificationMaterialContent::X509CertificateChain { certificates } => {
@@ -58,11 +67,7 @@ pub fn verify_artifact(
         _ => None,
     };
     let malformed = || SigstoreError::Malformed { reason: "it has no certificate".to_owned() };
-    let certificate = SignerCertificate::from_der(certificate.ok_or_else(malformed)?)?;
-    let policy = VerificationPolicy::any_identity();
-    let result = root.verifier().verify(artifact, &bundle, &policy)?;
-    complete(&result)?;
-    check_signer(certificate, signer, result.verified_timestamps())
+    SignerCertificate::from_der(certificate.ok_or_else(malformed)?)
 }
 
 /// Verifies a Sigstore bundle of `artifact` by a key, whose entry in a log has to hold.
@@ -85,7 +90,7 @@ pub fn verify_artifact_with_key(
     Ok(())
 }
 
-fn parse(bundle: &[u8]) -> Result<LibraryBundle, SigstoreError> {
+pub(super) fn parse(bundle: &[u8]) -> Result<LibraryBundle, SigstoreError> {
     let malformed = |reason: String| SigstoreError::Malformed { reason };
     if bundle.len() > MAX_ARTIFACT_BUNDLE_BYTES {
         return Err(malformed(format!("expected at most {MAX_ARTIFACT_BUNDLE_BYTES} bytes, found {}", bundle.len())));

@@ -32,6 +32,12 @@ impl SignerCertificate {
         let names = certificate.signer_names();
         Ok(Self { certificate, names, issuer: info.issuer, claims: claims(info.ci_claims) })
     }
+
+    /// What the provider said of the workload, by the claim's name.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        self.claims.iter().find(|(claim, _)| *claim == name).map(|(_, text)| text.as_str())
+    }
 }
 
 /// The claims that are there, by name, in the order of their numbers.

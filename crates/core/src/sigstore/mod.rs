@@ -4,6 +4,7 @@
 //! verdict is stays this crate's own.
 
 mod artifact;
+mod attestation;
 mod certificate;
 mod contents;
 mod signing_config;
@@ -12,6 +13,7 @@ mod trusted_root;
 mod verification;
 
 pub use artifact::{Artifact, MAX_ARTIFACT_BUNDLE_BYTES, verify_artifact, verify_artifact_with_key};
+pub(crate) use attestation::{Attestation, verify_attestation};
 pub use certificate::SignerCertificate;
 pub use contents::{Authority, Contents, Log, Period};
 pub use signing_config::{

@@ -100,6 +100,14 @@ impl TrustedRoot {
         Self::from_json(instance.trusted_root_json().as_bytes()).expect("the embedded roots are tested")
     }
 
+    /// The trusted root of GitHub's own instance, as the tool was built with it: it certifies the workflows of private
+    /// repositories, and has timestamps, but no log.
+    #[must_use]
+    pub fn github() -> Self {
+        Self::from_json(SigstoreInstance::GitHub.embedded_trusted_root_json().as_bytes())
+            .expect("the embedded roots are tested")
+    }
+
     /// The authorities whose timestamps count.
     #[must_use]
     pub fn timestamp_authorities(&self) -> &[TimestampAuthority] {
@@ -159,6 +167,9 @@ mod tests {
             assert!(!root.timestamp_authorities().is_empty(), "{instance}");
             assert!(!SigningConfig::embedded(instance).services().is_empty(), "{instance}");
         }
+        let github = TrustedRoot::github();
+        assert!(!github.timestamp_authorities().is_empty());
+        assert!(github.document().tlogs.is_empty() && github.document().ctlogs.is_empty());
         assert_eq!(Instance::embedded_since().to_string(), "2026-10-13T00:00:00Z");
     }
 }

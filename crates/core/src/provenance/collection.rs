@@ -1,0 +1,146 @@
+//! Files of attestations: one, one to a line, or the answer of GitHub's API.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::statement::Statement;
+use crate::envelope::{InvalidJson, require_unique_members};
+
+/// The largest file of attestations that is read, in bytes.
+pub const MAX_PROVENANCE_BYTES: usize = 32 << 20;
+
+/// The most attestations in a file.
+pub const MAX_ATTESTATIONS: usize = 256;
+
+/// One document of a file of attestations, as JSON.
+#[derive(Clone, Debug)]
+pub enum Document {
+    /// A Sigstore bundle.
+    Bundle(Vec<u8>),
+    /// A DSSE envelope alone: nothing says when its certificate was valid.
+    BareEnvelope,
+}
+
+/// Why a file has no attestations.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidCollection {
+    /// It is not JSON.
+    #[error(transparent)]
+    Json(#[from] InvalidJson),
+    /// There is nothing in it.
+    #[error("expected an attestation, found none")]
+    Empty,
+    /// It is too large.
+    #[error("expected at most {MAX_PROVENANCE_BYTES} bytes and {MAX_ATTESTATIONS} attestations, found more")]
+    TooMany,
+    /// It is something else.
+    #[error(
+        "expected a Sigstore bundle, a DSSE envelope or an answer of GitHub's API in document {number}, found none"
+    )]
+    Unknown {
+        /// Which, from 1.
+        number: usize,
+    },
+}
+
+/// The attestations in a file. Nothing is verified.
+///
+/// # Errors
+/// [`InvalidCollection`]: why there are none.
+pub fn documents(bytes: &[u8]) -> Result<Vec<Document>, InvalidCollection> {
+    if bytes.len() > MAX_PROVENANCE_BYTES {
+        return Err(InvalidCollection::TooMany);
+    }
+    let mut found = Vec::new();
+    for (index, document) in split(bytes)?.into_iter().enumerate() {
+        require_unique_members(document)?;
+        let value: Value = serde_json::from_slice(document).map_err(InvalidJson::from)?;
+        let number = index + 1;
+        match value.get("attestations") {
+            Some(Value::Array(attestations)) => {
+                for attestation in attestations {
+                    let bundle = attestation.get("bundle").filter(|bundle| bundle.get("mediaType").is_some());
+                    let bundle = bundle.ok_or(InvalidCollection::Unknown { number })?;
+                    found.push(Document::Bundle(serde_json::to_vec(bundle).map_err(InvalidJson::from)?));
+                }
+            }
+            _ if value.get("mediaType").is_some() => found.push(Document::Bundle(document.to_vec())),
+            _ if value.get("payload").is_some() => found.push(Document::BareEnvelope),
+            _ => return Err(InvalidCollection::Unknown { number }),
+        }
+        if found.len() > MAX_ATTESTATIONS {
+            return Err(InvalidCollection::TooMany);
+        }
+    }
+    if found.is_empty() { Err(InvalidCollection::Empty) } else { Ok(found) }
+}
+
+/// The documents one after the other, with white space between them or nothing.
+fn split(bytes: &[u8]) -> Result<Vec<&[u8]>, InvalidCollection> {
+    let mut documents = Vec::new();
+    let mut stream = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
+    let mut start = 0;
+    while let Some(next) = stream.next() {
+        next.map_err(InvalidJson::from)?;
+        documents.push(&bytes[start..stream.byte_offset()]);
+        start = stream.byte_offset();
+        if documents.len() > MAX_ATTESTATIONS {
+            return Err(InvalidCollection::TooMany);
+        }
+    }
+    Ok(documents)
+}
+
+/// Whether a bundle says that it has a subject with this digest: what there is to hash. Nothing is verified.
+#[must_use]
+pub fn claims_digest(bundle: &[u8], algorithm: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Bundle {
+        #[serde(rename = "dsseEnvelope")]
+        envelope: Envelope,
+    }
+    #[derive(Deserialize)]
+    struct Envelope {
+        payload: String,
+    }
+    let payload =
+        serde_json::from_slice(bundle).ok().and_then(|Bundle { envelope }| STANDARD.decode(envelope.payload).ok());
+    let statement = payload.and_then(|payload| Statement::parse(&payload).ok());
+    statement.is_some_and(|statement| statement.subjects.iter().any(|subject| subject.digest.contains_key(algorithm)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(text: &str) -> Result<usize, InvalidCollection> {
+        documents(text.as_bytes()).map(|documents| documents.len())
+    }
+
+    #[test]
+    fn attestations_come_alone_in_lines_and_from_the_api() {
+        let bundle = r#"{"mediaType":"b"}"#;
+        assert_eq!(count(bundle).expect("one"), 1);
+        assert_eq!(count("{\n  \"mediaType\": \"b\"\n}\n").expect("one"), 1);
+        assert_eq!(count(&format!("{bundle}\n{bundle}\n\n")).expect("two"), 2);
+        let api = format!(r#"{{"attestations":[{{"bundle":{bundle},"repository_id":1}},{{"bundle":{bundle}}}]}}"#);
+        assert_eq!(count(&api).expect("two"), 2);
+        assert!(matches!(documents(br#"{"payload":""}"#).expect("one")[..], [Document::BareEnvelope]));
+    }
+
+    #[test]
+    fn what_has_no_attestations_is_refused() {
+        assert!(matches!(count(""), Err(InvalidCollection::Empty)));
+        assert!(matches!(count(r#"{"attestations":[]}"#), Err(InvalidCollection::Empty)));
+        for text in ["{}", "[]", "1", r#"{"mediaType":"b"} {}"#, r#"{"attestations":[{"bundle":1}]}"#] {
+            assert!(matches!(count(text), Err(InvalidCollection::Unknown { .. })), "{text}");
+        }
+        for text in ["{", r#"{"mediaType":"b","mediaType":"c"}"#, "\u{feff}{}"] {
+            assert!(matches!(count(text), Err(InvalidCollection::Json(_))), "{text}");
+        }
+        assert!(matches!(count(&"1 ".repeat(MAX_ATTESTATIONS + 1)), Err(InvalidCollection::TooMany)));
+    }
+}

@@ -1,0 +1,376 @@
+//! Provenance that GitHub Actions signs: slsa-github-generator's builders and GitHub's artifact attestations.
+
+use super::builders::{self, Family, GENERATOR_WORKFLOWS, GITHUB_HOSTED, Level, Recognised, SELF_HOSTED, recognised};
+use super::git::{Repository, Workflow};
+use super::statement::Statement;
+use super::{ArtifactDigests, Build, Expectations, InvalidProvenance, ProvenanceError, Subject};
+use crate::sigstore::{Attestation, SignerCertificate, SigstoreEvidence, TrustedRoot, verify_attestation};
+
+/// Who vouches for workflows on GitHub.
+const ISSUER: &str = "https://token.actions.githubusercontent.com";
+
+/// The instances of Sigstore in which GitHub's workflows sign.
+#[derive(Clone, Debug)]
+pub struct Roots {
+    /// The instance with logs: the public-good one, or one of the user's.
+    pub sigstore: TrustedRoot,
+    /// GitHub's own, which has timestamps alone ([`TrustedRoot::github`]).
+    pub github: Option<TrustedRoot>,
+}
+
+/// Provenance that holds, and that is of the artifact. Only [`verify`] makes it.
+#[derive(Clone, Debug)]
+pub struct VerifiedProvenance {
+    payload: Vec<u8>,
+    evidence: SigstoreEvidence,
+    has_log: bool,
+    log_indices: Vec<u64>,
+    build: Build,
+    level: Level,
+    source: Repository,
+    subject: Subject,
+}
+
+impl VerifiedProvenance {
+    /// The statement, as it was signed.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Who signed, and when.
+    #[must_use]
+    pub fn evidence(&self) -> &SigstoreEvidence {
+        &self.evidence
+    }
+
+    /// Whether a transparency log has the signature. GitHub's own instance has none.
+    #[must_use]
+    pub fn has_log_entry(&self) -> bool {
+        self.has_log
+    }
+
+    /// The places in the log that the log promised.
+    #[must_use]
+    pub fn log_indices(&self) -> &[u64] {
+        &self.log_indices
+    }
+
+    /// How the artifact was built.
+    #[must_use]
+    pub fn build(&self) -> &Build {
+        &self.build
+    }
+
+    /// The level of the build.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The repository of the source, as the certificate has it.
+    #[must_use]
+    pub fn source(&self) -> &Repository {
+        &self.source
+    }
+
+    /// The subject that the artifact is.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+}
+
+/// Verifies that a Sigstore bundle is provenance of an artifact, made by who was expected from what was expected.
+///
+/// # Errors
+/// [`ProvenanceError`]: the first thing that does not hold.
+pub fn verify(
+    bundle: &[u8],
+    artifact: &ArtifactDigests,
+    roots: &Roots,
+    expected: &Expectations,
+) -> Result<VerifiedProvenance, ProvenanceError> {
+    let attestation = verify_attestation(bundle, &roots.sigstore, roots.github.as_ref())?;
+    let Attestation { payload, evidence, has_log, log_indices } = attestation;
+    let certificate = &evidence.certificate;
+    if certificate.issuer.as_deref() != Some(ISSUER) {
+        let found = certificate.issuer.as_ref().map_or_else(|| "nobody".to_owned(), |issuer| format!("`{issuer}`"));
+        return Err(ProvenanceError::Issuer { expected: ISSUER, found });
+    }
+    let signer = signer(certificate)?;
+    let source = source(certificate)?;
+    if !expected.source.includes(&source) {
+        return Err(ProvenanceError::Source { expected: expected.source.describe(), found: format!("`{source}`") });
+    }
+    let rule = Rule::of(&signer, &source, certificate, expected)?;
+    let statement = Statement::parse(&payload)?;
+    if let Some(kind) = &expected.predicate_type
+        && *kind != statement.predicate_type
+    {
+        let expected = format!("`{kind}`");
+        return Err(InvalidProvenance::PredicateType { expected, found: statement.predicate_type }.into());
+    }
+    let build = Build::of(&statement, rule.family())?;
+    let level = rule.check(&build, &signer, certificate, expected)?;
+    check_claims(&build, certificate, rule.family())?;
+    check_certificate(certificate, expected)?;
+    expected.check_build(&build)?;
+    if let Some(least) = expected.min_level
+        && level.number.is_none_or(|number| number < least)
+    {
+        return Err(ProvenanceError::Level { expected: least, found: level.to_string() });
+    }
+    let Some(subject) = statement.subject(artifact).cloned() else {
+        return Err(ProvenanceError::Subject { expected: artifact.describe(), found: subjects(&statement) });
+    };
+    Ok(VerifiedProvenance { payload, evidence, has_log, log_indices, build, level, source, subject })
+}
+
+/// The one workflow that the certificate names.
+fn signer(certificate: &SignerCertificate) -> Result<Workflow, ProvenanceError> {
+    let named = match certificate.names.as_slice() {
+        [name] => Workflow::parse(name),
+        _ => None,
+    };
+    named.ok_or_else(|| ProvenanceError::NoWorkflow { found: format!("`{}`", certificate.names.join("`, `")) })
+}
+
+/// The repository that the workflow ran for.
+fn source(certificate: &SignerCertificate) -> Result<Repository, ProvenanceError> {
+    let new = certificate.claim("source_repository_uri").map(Repository::from_url);
+    let old = certificate.claim("github_workflow_repository").map(Repository::parse);
+    match (new, old) {
+        (Some(Some(new)), None) | (None, Some(Some(new))) => Ok(new),
+        (Some(Some(new)), Some(Some(old))) if new == old => Ok(new),
+        _ => Err(ProvenanceError::NoClaim { what: "of which repository the source is" }),
+    }
+}
+
+/// By which rule the provenance of a signer is judged.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// The signer is in the table.
+    Listed(&'static Recognised),
+    /// A workflow of the source's own, or one that was asked for.
+    Attest { is_own: bool },
+}
+
+impl Rule {
+    /// Checks who signed.
+    fn of(
+        signer: &Workflow,
+        source: &Repository,
+        certificate: &SignerCertificate,
+        expected: &Expectations,
+    ) -> Result<Self, ProvenanceError> {
+        let wanted = &expected.signer;
+        let listed = recognised(signer);
+        let other = |what, expected: &str, found: &str| ProvenanceError::Signer {
+            what,
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        };
+        if let Some(workflow) = &wanted.workflow {
+            let path = workflow.strip_prefix("https://").unwrap_or(workflow);
+            let uri = format!("https://github.com/{}", path.strip_prefix("github.com/").unwrap_or(path));
+            if !signer.is_meant_by(&uri) {
+                return Err(other("workflow", &uri, &signer.to_string()));
+            }
+        }
+        if let Some(repository) = &wanted.repository
+            && signer.repository != *repository
+        {
+            return Err(other("repository", &repository.to_string(), &signer.repository.to_string()));
+        }
+        if let Some(digest) = &wanted.digest {
+            let found = certificate.claim("build_signer_digest").unwrap_or("none");
+            if found != digest {
+                return Err(other("commit", digest, found));
+            }
+        }
+        if let Some(listed) = listed {
+            // Whoever is in the table is so at its releases.
+            return if signer.is_release() {
+                Ok(Self::Listed(listed))
+            } else {
+                Err(ProvenanceError::NotReleased { found: signer.to_string() })
+            };
+        }
+        let names_runner = |builder: &str| builder == GITHUB_HOSTED || builder == SELF_HOSTED;
+        let names_signer = wanted.workflow.is_some()
+            || wanted.repository.is_some()
+            || wanted.builder_id.as_deref().is_some_and(|builder| !names_runner(builder));
+        if names_signer || expected.source.includes(&signer.repository) {
+            return Ok(Self::Attest { is_own: signer.repository == *source });
+        }
+        Err(ProvenanceError::UnrecognisedSigner { signer: signer.to_string() })
+    }
+
+    const fn family(self) -> Family {
+        match self {
+            Self::Listed(listed) => listed.family,
+            Self::Attest { .. } => Family::Attest,
+        }
+    }
+
+    /// Checks the builder that the document names, by the rule of this signer; says the build's level.
+    fn check(
+        self,
+        build: &Build,
+        signer: &Workflow,
+        certificate: &SignerCertificate,
+        expected: &Expectations,
+    ) -> Result<Level, ProvenanceError> {
+        let makes = match self {
+            Self::Listed(listed) => listed.makes(&build.build_type),
+            Self::Attest { .. } => builders::attest_makes(&build.build_type),
+        };
+        if !makes {
+            let found = build.build_type.clone();
+            return Err(ProvenanceError::BuildType { builder: signer.to_string(), found });
+        }
+        let other = |expected: &str, found: &str| ProvenanceError::Builder {
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        };
+        let found = build.builder_id.as_str();
+        let wanted = expected.signer.builder_id.as_deref();
+        let is_hosted = certificate.claim("runner_environment") == Some("github-hosted");
+        match self.family() {
+            Family::Generator | Family::ContainerBased => {
+                if found != signer.to_string() {
+                    return Err(other(&signer.to_string(), found));
+                }
+                if let Some(wanted) = wanted
+                    && !signer.is_meant_by(wanted)
+                {
+                    return Err(other(wanted, found));
+                }
+            }
+            Family::Delegator => {
+                let named = Workflow::parse(found).ok_or_else(|| other(wanted.unwrap_or("a workflow"), found))?;
+                if !named.is_release() {
+                    return Err(ProvenanceError::NotReleased { found: found.to_owned() });
+                }
+                match wanted {
+                    Some(wanted) if named.is_meant_by(wanted) => {}
+                    Some(wanted) => return Err(other(wanted, found)),
+                    None if named.uri.starts_with(GENERATOR_WORKFLOWS) => {}
+                    None => return Err(ProvenanceError::UnrecognisedSigner { signer: found.to_owned() }),
+                }
+            }
+            Family::Attest => {
+                let runner = if is_hosted { GITHUB_HOSTED } else { SELF_HOSTED };
+                if found != runner && found != signer.to_string() {
+                    return Err(other(runner, found));
+                }
+                match wanted {
+                    Some(wanted) if wanted == runner && found == runner => {}
+                    Some(wanted) if signer.is_meant_by(wanted) => {
+                        if !signer.is_release() {
+                            return Err(ProvenanceError::NotReleased { found: signer.to_string() });
+                        }
+                    }
+                    Some(wanted) => return Err(other(wanted, &signer.to_string())),
+                    None => {}
+                }
+            }
+        }
+        Ok(match self {
+            // Certificates of before 2023 do not say where a workflow ran: slsa-github-generator's builders ask for
+            // GitHub's runners themselves.
+            Self::Listed(listed) if is_hosted || listed.family != Family::Attest => listed.level(found),
+            Self::Attest { is_own: true } if is_hosted => Level::OWN_WORKFLOW,
+            Self::Attest { is_own: false } => Level::UNLISTED,
+            Self::Listed(_) | Self::Attest { .. } => Level::SELF_HOSTED,
+        })
+    }
+}
+
+/// Compares what the document says with what the certificate says.
+///
+/// GitHub vouches for the certificate. Where the job itself wrote the document, nobody else vouches for it: what the
+/// certificate does not say is refused there.
+fn check_claims(build: &Build, certificate: &SignerCertificate, family: Family) -> Result<(), ProvenanceError> {
+    let needs_claims = family == Family::Attest;
+    let check = |what: &'static str, found: Option<&str>, claims: &[&str]| {
+        let Some(found) = found else { return Ok(()) };
+        let mut is_claimed = false;
+        for expected in claims.iter().filter_map(|claim| certificate.claim(claim)) {
+            is_claimed = true;
+            if expected != found {
+                return Err(ProvenanceError::Claim { what, expected: expected.to_owned(), found: found.to_owned() });
+            }
+        }
+        if is_claimed || !needs_claims { Ok(()) } else { Err(ProvenanceError::NoClaim { what }) }
+    };
+    let url = build.trigger.repository.url();
+    check("the source repository", Some(&url), &["source_repository_uri"])?;
+    let references = ["source_repository_ref", "github_workflow_ref"];
+    check("the source reference", build.trigger.reference.as_deref(), &references)?;
+    if build.source.reference.is_some() {
+        let commit = build.commit.as_deref();
+        let member = "resolvedDependencies[0].digest";
+        let commit =
+            commit.ok_or(InvalidProvenance::Member { member, expected: "a commit (`gitCommit` or `sha1`)" })?;
+        check("the source commit", Some(commit), &["source_repository_digest", "github_workflow_sha"])?;
+    }
+    check("the event", build.event.as_deref(), &["build_trigger", "github_workflow_trigger"])?;
+    let workflow = build.workflow_path.as_ref().zip(build.trigger.reference.as_ref());
+    let workflow = workflow.map(|(path, reference)| format!("{url}/{path}@{reference}"));
+    if build.predicate_type.ends_with("/v1") {
+        check("the workflow", workflow.as_deref(), &["build_config_uri"])?;
+        check("the run", build.invocation.as_deref(), &["run_invocation_uri"])?;
+    }
+    let variables: &[(&str, &[&str])] = match family {
+        Family::Attest => &[
+            ("repository_id", &["source_repository_identifier"]),
+            ("repository_owner_id", &["source_repository_owner_identifier"]),
+            ("runner_environment", &["runner_environment"]),
+        ],
+        Family::Generator | Family::ContainerBased | Family::Delegator => &[
+            ("GITHUB_REPOSITORY_ID", &["source_repository_identifier"]),
+            ("GITHUB_REPOSITORY_OWNER_ID", &["source_repository_owner_identifier"]),
+            ("GITHUB_REPOSITORY", &["github_workflow_repository"]),
+            ("GITHUB_REF", &["source_repository_ref", "github_workflow_ref"]),
+            ("GITHUB_SHA", &["source_repository_digest", "github_workflow_sha"]),
+            ("GITHUB_SHA1", &["source_repository_digest", "github_workflow_sha"]),
+            ("GITHUB_WORKFLOW_SHA", &["build_config_digest"]),
+        ],
+    };
+    for (name, claims) in variables {
+        check("a variable of the job to be", build.variable(name).as_deref(), claims)?;
+    }
+    Ok(())
+}
+
+/// Checks what only the certificate says.
+fn check_certificate(certificate: &SignerCertificate, expected: &Expectations) -> Result<(), ProvenanceError> {
+    let claim = |name: &str, old: &str| certificate.claim(name).or_else(|| certificate.claim(old)).unwrap_or("none");
+    if expected.deny_self_hosted && certificate.claim("runner_environment") != Some("github-hosted") {
+        let found = certificate.claim("runner_environment").unwrap_or("none").to_owned();
+        return Err(ProvenanceError::SelfHosted { found });
+    }
+    if let Some(reference) = &expected.reference {
+        let found = claim("source_repository_ref", "github_workflow_ref");
+        if found != reference {
+            return Err(ProvenanceError::Reference { expected: reference.clone(), found: found.to_owned() });
+        }
+    }
+    if let Some(commit) = &expected.commit {
+        let found = claim("source_repository_digest", "github_workflow_sha");
+        if found != commit {
+            return Err(ProvenanceError::Commit { expected: commit.clone(), found: found.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// The subjects, for people: the first few.
+fn subjects(statement: &Statement) -> String {
+    let digests = statement.subjects.iter().flat_map(|subject| &subject.digest);
+    let shown: Vec<String> = digests.take(4).map(|(algorithm, hex)| format!("{algorithm}:{hex}")).collect();
+    let more = statement.subjects.len().saturating_sub(4);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}

@@ -1,0 +1,114 @@
+//! Attestations in Sigstore bundles of every version: what was signed comes out only when the signature holds.
+
+use serde::Deserialize;
+use sigstore_verify::VerificationPolicy;
+use sigstore_verify::types::{
+    Artifact, ArtifactDigest, Bundle, HashAlgorithm, Sha256Hash, Sha512Hash, SignatureContent,
+};
+
+use super::artifact::{parse, signer_certificate};
+use super::verification::{check_signer, complete};
+use super::{SignerRule, SigstoreError, SigstoreEvidence, TrustedRoot};
+use crate::envelope::{PAYLOAD_TYPE, require_unique_members};
+
+/// An attestation that holds.
+pub(crate) struct Attestation {
+    /// The statement.
+    pub(crate) payload: Vec<u8>,
+    /// Who signed it.
+    pub(crate) evidence: SigstoreEvidence,
+    /// Whether a log has it.
+    pub(crate) has_log: bool,
+    /// The places that the log promised: these are signed.
+    pub(crate) log_indices: Vec<u64>,
+}
+
+/// Verifies an attestation of `sigstore`'s instance, or of GitHub's own, which has no logs: leaving out what they would say
+/// is for that instance alone.
+pub(crate) fn verify_attestation(
+    bundle: &[u8],
+    sigstore: &TrustedRoot,
+    github: Option<&TrustedRoot>,
+) -> Result<Attestation, SigstoreError> {
+    let malformed = |reason: String| SigstoreError::Malformed { reason };
+    // The library keeps the last of two equal members.
+    require_unique_members(bundle).map_err(|error| malformed(error.to_string()))?;
+    let bundle = parse(bundle)?;
+    let SignatureContent::DsseEnvelope(envelope) = &bundle.content else {
+        return Err(malformed("expected an attestation (`dsseEnvelope`), found a signature of a file".to_owned()));
+    };
+    if envelope.payload_type != PAYLOAD_TYPE {
+        let reason = format!("expected `payloadType` to be `{PAYLOAD_TYPE}`, found `{}`", envelope.payload_type);
+        return Err(malformed(reason));
+    }
+    let certificate = signer_certificate(&bundle)?;
+    let is_of = |root: &TrustedRoot| root.may_have_issued(&certificate.certificate);
+    let entries = &bundle.verification_material.tlog_entries;
+    let (root, has_log, policy) = match github {
+        _ if is_of(sigstore) => (sigstore, true, VerificationPolicy::any_identity()),
+        Some(github) if is_of(github) => {
+            if let Some(entry) = entries.first() {
+                return Err(SigstoreError::UnknownLog { log_id: entry.log_id.key_id.to_string() });
+            }
+            (github, false, VerificationPolicy::any_identity().skip_tlog_unsafe().skip_sct())
+        }
+        _ => return Err(SigstoreError::OtherInstance { authority: certificate.certificate.issuer() }),
+    };
+    if has_log && entries.is_empty() {
+        return Err(SigstoreError::NoLogEntry);
+    }
+    // The library compares an artifact with the subjects. Which one it is, the caller finds out.
+    let digest = some_subject(envelope.payload.as_bytes())?;
+    let result = root.verifier().verify(Artifact::from_digest(digest), &bundle, &policy)?;
+    if has_log {
+        complete(&result)?;
+    } else if !result.certificate_verified() || result.verified_timestamps().is_empty() {
+        return Err(SigstoreError::NoTime);
+    }
+    let evidence = check_signer(certificate, SignerRule::Anybody, result.verified_timestamps())?;
+    Ok(Attestation {
+        payload: envelope.payload.as_bytes().to_vec(),
+        evidence,
+        has_log,
+        log_indices: promised_indices(&bundle),
+    })
+}
+
+fn promised_indices(bundle: &Bundle) -> Vec<u64> {
+    let entries = bundle.verification_material.tlog_entries.iter();
+    let promised = entries.filter(|entry| entry.inclusion_promise.is_some());
+    promised.map(|entry| entry.log_index.get()).collect()
+}
+
+/// The first digest of a subject that the library knows.
+fn some_subject(payload: &[u8]) -> Result<ArtifactDigest, SigstoreError> {
+    #[derive(Deserialize)]
+    struct Statement {
+        #[serde(default)]
+        subject: Vec<Subject>,
+    }
+    #[derive(Deserialize)]
+    struct Subject {
+        #[serde(default)]
+        digest: Digest,
+    }
+    #[derive(Default, Deserialize)]
+    struct Digest {
+        sha256: Option<String>,
+        sha512: Option<String>,
+    }
+    let malformed = |reason: String| SigstoreError::Malformed { reason: format!("its statement: {reason}") };
+    let statement: Statement = serde_json::from_slice(payload).map_err(|error| malformed(error.to_string()))?;
+    let malformed_digest = |error: sigstore_verify::types::Error| malformed(format!("a subject's digest: {error}"));
+    for Subject { digest } in statement.subject {
+        if let Some(hex) = digest.sha256 {
+            return Sha256Hash::from_hex(&hex).map(ArtifactDigest::from).map_err(malformed_digest);
+        }
+        if let Some(hex) = digest.sha512 {
+            let digest = Sha512Hash::from_hex(&hex).map_err(malformed_digest)?;
+            let digest = ArtifactDigest::new(HashAlgorithm::Sha2512, digest.as_bytes().to_vec());
+            return digest.map_err(malformed_digest);
+        }
+    }
+    Err(malformed("no subject has a SHA-256 or a SHA-512".to_owned()))
+}
