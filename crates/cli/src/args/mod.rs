@@ -15,7 +15,7 @@ mod token;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, digest, inspect, keygen, monitor, quickstart, sign, trust, verify};
+use crate::commands::{completions, digest, inspect, keygen, monitor, quickstart, sign, trust, verify, vsa};
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
@@ -61,6 +61,7 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     Monitor(monitor::Args),
     Trust(trust::Args),
+    Vsa(vsa::Args),
     Keygen(keygen::Args),
     Quickstart(quickstart::Args),
     Completions(completions::Args),
@@ -75,6 +76,7 @@ impl Command {
             Self::Inspect(_) => "inspect",
             Self::Monitor(_) => "monitor",
             Self::Trust(_) => "trust",
+            Self::Vsa(_) => "vsa",
             Self::Keygen(_) => "keygen",
             Self::Quickstart(_) => "quickstart",
             Self::Completions(_) => "completions",
@@ -89,6 +91,7 @@ impl Command {
             Self::Inspect(args) => inspect::run(args),
             Self::Monitor(args) => monitor::once(args, console),
             Self::Trust(args) => trust::run(args, console),
+            Self::Vsa(args) => vsa::run(args, console),
             Self::Keygen(args) => keygen::run(args, console),
             Self::Quickstart(args) => quickstart::run(args, global, console),
             Self::Completions(args) => Ok(completions::run(args)),

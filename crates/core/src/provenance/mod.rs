@@ -1,0 +1,4 @@
+//! What others attest of an artifact, and whether it holds.
+
+mod dsse;
+pub mod vsa;
