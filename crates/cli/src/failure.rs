@@ -10,6 +10,7 @@ use model_transparency::log::LogEntryError;
 use model_transparency::manifest::{Difference, HashModelError, InvalidManifest, UnhashedFile};
 use model_transparency::model::{ModelError, Problem};
 use model_transparency::output::WriteError;
+use model_transparency::provenance::vsa::{InvalidExpectation, VsaError};
 use model_transparency::sign::{SignError, UnsuitableCertificate};
 use model_transparency::sigstore::SigstoreError;
 use model_transparency::verify::{CompareError, SignatureError};
@@ -177,6 +178,43 @@ pub(crate) fn sigstore_kind(error: &SigstoreError) -> &'static str {
         SigstoreError::Signature { .. } => "invalid_signature",
         SigstoreError::Identity { .. } => "wrong_identity",
         SigstoreError::Issuer { .. } => "wrong_identity_provider",
+    }
+}
+
+impl From<InvalidExpectation> for Failure {
+    fn from(error: InvalidExpectation) -> Self {
+        let flag = match error {
+            InvalidExpectation::NoSubjectDigest | InvalidExpectation::DigestForm { .. } => "--subject-digest",
+            InvalidExpectation::NoVerifier => "--verifier-id",
+            InvalidExpectation::NoResource => "--resource-uri",
+            InvalidExpectation::EmptyLevel | InvalidExpectation::Level(_) => "--verified-level",
+            InvalidExpectation::EmptyKeyId => "--public-key-id",
+            InvalidExpectation::Hash { .. } => "--public-key-signing-hash-algo",
+        };
+        Self::usage(format!("{flag}: {error}"))
+    }
+}
+
+impl Failure {
+    /// A verification summary, read from `path`, that does not hold.
+    pub(crate) fn summary(path: &Path, error: &VsaError) -> Self {
+        let failure = |kind| Self::rejected(kind, format!("`{}`: {error}", path.display()));
+        match error {
+            VsaError::Envelope(_) => failure("invalid_envelope"),
+            VsaError::KeyId { .. } => failure("wrong_key").with_hint("without --public-key-id each signature is tried"),
+            VsaError::Signature { .. } => failure("invalid_signature"),
+            VsaError::Json(_)
+            | VsaError::StatementType { .. }
+            | VsaError::MissingMember { .. }
+            | VsaError::MalformedLevel(_)
+            | VsaError::NoSubject => failure("invalid_statement"),
+            VsaError::PredicateType { .. } => failure("wrong_predicate_type"),
+            VsaError::Subject { .. } => failure("wrong_subject"),
+            VsaError::Verifier { .. } => failure("wrong_verifier"),
+            VsaError::Resource { .. } => failure("wrong_resource"),
+            VsaError::NotPassed { .. } => failure("not_passed"),
+            VsaError::Level { .. } => failure("wrong_level"),
+        }
     }
 }
 

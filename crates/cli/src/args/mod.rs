@@ -15,7 +15,9 @@ mod token;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, digest, inspect, keygen, monitor, provenance, quickstart, sign, trust, verify};
+use crate::commands::{
+    completions, digest, inspect, keygen, monitor, provenance, quickstart, sign, trust, verify, vsa,
+};
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
@@ -62,6 +64,7 @@ pub(crate) enum Command {
     Monitor(monitor::Args),
     Provenance(provenance::Args),
     Trust(trust::Args),
+    Vsa(vsa::Args),
     Keygen(keygen::Args),
     Quickstart(quickstart::Args),
     Completions(completions::Args),
@@ -77,6 +80,7 @@ impl Command {
             Self::Monitor(_) => "monitor",
             Self::Provenance(_) => "provenance",
             Self::Trust(_) => "trust",
+            Self::Vsa(_) => "vsa",
             Self::Keygen(_) => "keygen",
             Self::Quickstart(_) => "quickstart",
             Self::Completions(_) => "completions",
@@ -92,6 +96,7 @@ impl Command {
             Self::Monitor(args) => monitor::once(args, console),
             Self::Provenance(args) => provenance::run(args, global, console),
             Self::Trust(args) => trust::run(args, console),
+            Self::Vsa(args) => vsa::run(args, console),
             Self::Keygen(args) => keygen::run(args, console),
             Self::Quickstart(args) => quickstart::run(args, global, console),
             Self::Completions(args) => Ok(completions::run(args)),

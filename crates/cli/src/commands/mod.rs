@@ -10,6 +10,7 @@ pub(crate) mod quickstart;
 pub(crate) mod sign;
 pub(crate) mod trust;
 pub(crate) mod verify;
+pub(crate) mod vsa;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 

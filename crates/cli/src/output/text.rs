@@ -19,6 +19,23 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// Makes a JSON text from outside safe to print, and the same JSON still: such a character can only stand in a string, but
+/// for spaces and ends of lines.
+pub(crate) fn json_text(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => out.push(character),
+            '\r' => {}
+            _ if is_unsafe(character) => {
+                out.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
 /// Control characters, and those of format: invisible, or changing the direction of what follows.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
@@ -82,6 +99,15 @@ mod tests {
         assert_eq!(escape("模型 é \\ '"), "模型 é \\ '");
         let long = escape(&"x".repeat(1_000_000));
         assert!(long.starts_with("xxx") && long.ends_with("… (1.00 MB in all)") && long.len() < 5_000);
+    }
+
+    #[test]
+    fn json_that_is_safe_to_print_says_the_same() {
+        let text = "{\r\n\t\"a\": \"\u{9b}\u{202e}\u{e0001}模\u{7f}\"}";
+        let safe = json_text(text);
+        assert_eq!(safe, "{\n\t\"a\": \"\\u009b\\u202e\\udb40\\udc01模\\u007f\"}");
+        let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(parse(&safe), parse(text));
     }
 
     #[test]

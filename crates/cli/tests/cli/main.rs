@@ -18,3 +18,4 @@ mod trust;
 #[path = "../tsa/mod.rs"]
 mod tsa;
 mod verdicts;
+mod vsa;

@@ -7,12 +7,14 @@ mod pem_file;
 mod private;
 mod public;
 mod signing;
+mod with_hash;
 
 pub use generate::{GenerateError, generate};
 pub(crate) use pem_file::blocks as pem_blocks;
 pub use private::{PrivateKey, PrivateKeyPem};
 pub use public::{PublicKey, SignatureScheme};
 pub use signing::{SigningFailed, SigningKey};
+pub use with_hash::SignatureHash;
 
 /// A kind of key, and with it the signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

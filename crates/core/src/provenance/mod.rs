@@ -6,11 +6,13 @@
 mod build;
 mod builders;
 mod collection;
+mod dsse;
 mod error;
 mod expectations;
 mod git;
 mod github;
 mod statement;
+pub mod vsa;
 
 pub use build::Build;
 pub use builders::Level;

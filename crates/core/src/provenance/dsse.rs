@@ -1,0 +1,170 @@
+//! A DSSE envelope that stands alone (DSSE 1.0, "JSON envelope"), with an in-toto statement in it.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde::Deserialize;
+
+use crate::envelope::{self, InvalidJson, Object, PAYLOAD_TYPE};
+
+/// The largest envelope that is read: 16 MiB.
+pub const MAX_ENVELOPE_BYTES: u64 = 16 << 20;
+
+/// The most signatures in an envelope.
+const MAX_SIGNATURES: usize = 16;
+
+/// A parsed envelope. Its payload stays in this folder until a signature over it holds.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    pub(super) payload: Vec<u8>,
+    /// At least one.
+    pub(super) signatures: Vec<EnvelopeSignature>,
+}
+
+/// One of an envelope's signatures.
+#[derive(Debug)]
+pub(super) struct EnvelopeSignature {
+    /// What it says of its key, **unverified**: not even the signature covers it.
+    pub(super) key_id: Option<String>,
+    pub(super) signature: Vec<u8>,
+}
+
+impl Envelope {
+    /// Parses an envelope. Members that are not known are passed over, as DSSE has it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, InvalidEnvelope> {
+        if bytes.len() as u64 > MAX_ENVELOPE_BYTES {
+            return Err(InvalidEnvelope::TooLarge);
+        }
+        envelope::require_unique_members(bytes)?;
+        let wire: EnvelopeIn<'_> = envelope::parse_object(bytes, |_| {})?;
+        if wire.payload_type != PAYLOAD_TYPE {
+            return Err(InvalidEnvelope::PayloadType { found: wire.payload_type });
+        }
+        match wire.signatures.len() {
+            0 => return Err(InvalidEnvelope::NoSignature),
+            found if found > MAX_SIGNATURES => return Err(InvalidEnvelope::TooManySignatures { found }),
+            _ => {}
+        }
+        let mut signatures = Vec::new();
+        for Object(SignatureIn { sig, keyid }) in wire.signatures {
+            let key_id = keyid.filter(|id| !id.is_empty());
+            signatures.push(EnvelopeSignature { key_id, signature: base64("signatures[].sig", &sig)? });
+        }
+        Ok(Self { payload: base64("payload", &wire.payload)?, signatures })
+    }
+
+    /// The bytes that its signatures cover.
+    pub(super) fn signed_bytes(&self) -> Vec<u8> {
+        envelope::pae(&self.payload)
+    }
+}
+
+/// Either alphabet: DSSE has its readers take both.
+fn base64(member: &'static str, text: &str) -> Result<Vec<u8>, InvalidEnvelope> {
+    let engine = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
+    match engine.decode(text) {
+        Ok(bytes) if bytes.is_empty() => Err(InvalidEnvelope::Empty { member }),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(InvalidEnvelope::Base64 { member, error }),
+    }
+}
+
+#[derive(Deserialize)]
+struct EnvelopeIn<'a> {
+    #[serde(borrow)]
+    payload: Cow<'a, str>,
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    signatures: Vec<Object<SignatureIn>>,
+}
+
+#[derive(Deserialize)]
+struct SignatureIn {
+    sig: String,
+    keyid: Option<String>,
+}
+
+/// Why a document is not an envelope with a statement in it.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidEnvelope {
+    /// It is too long.
+    #[error("expected a DSSE envelope of at most {MAX_ENVELOPE_BYTES} bytes, found a longer one")]
+    TooLarge,
+    /// It is not the JSON of an envelope.
+    #[error("expected a DSSE envelope: {0}")]
+    Json(#[from] InvalidJson),
+    /// What is in it is no in-toto statement.
+    #[error("`payloadType`: expected `{PAYLOAD_TYPE}`, found `{found}`")]
+    PayloadType {
+        /// What was found.
+        found: String,
+    },
+    /// Nobody signed it.
+    #[error("`signatures`: expected at least one, found none")]
+    NoSignature,
+    /// It has more signatures than anybody needs.
+    #[error("`signatures`: expected at most {MAX_SIGNATURES}, found {found}")]
+    TooManySignatures {
+        /// How many there are.
+        found: usize,
+    },
+    /// A member is not Base64.
+    #[error("`{member}`: expected Base64: {error}")]
+    Base64 {
+        /// The member.
+        member: &'static str,
+        /// What is wrong with it.
+        #[source]
+        error: base64::DecodeError,
+    },
+    /// A member has nothing in it.
+    #[error("`{member}`: expected some bytes, found none")]
+    Empty {
+        /// The member.
+        member: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(payload: &str, payload_type: &str, signatures: &str) -> Result<Envelope, InvalidEnvelope> {
+        let text = format!(r#"{{"payload":"{payload}","payloadType":"{payload_type}","signatures":{signatures}}}"#);
+        Envelope::parse(text.as_bytes())
+    }
+
+    #[test]
+    fn both_alphabets_and_unknown_members_are_accepted() {
+        let signatures =
+            r#"[{"sig":"-_8=","keyid":""},{"sig":"+/8=","keyid":"k","cert":"x"},{"sig":"AA==","keyid":null}]"#;
+        let found = envelope("e30=", PAYLOAD_TYPE, signatures).expect("valid");
+        let ids: Vec<Option<&str>> = found.signatures.iter().map(|one| one.key_id.as_deref()).collect();
+        assert_eq!(ids, [None, Some("k"), None]);
+        assert_eq!(found.signatures[0].signature, found.signatures[1].signature);
+        assert_eq!(found.signed_bytes(), b"DSSEv1 28 application/vnd.in-toto+json 2 {}");
+    }
+
+    #[test]
+    fn every_malformation_has_its_error() {
+        let one = r#"[{"sig":"AA=="}]"#;
+        assert!(
+            matches!(envelope("e30=", "text/plain", one), Err(InvalidEnvelope::PayloadType { found }) if found == "text/plain")
+        );
+        assert!(matches!(envelope("e30=", PAYLOAD_TYPE, "[]"), Err(InvalidEnvelope::NoSignature)));
+        let many = format!("[{}]", [r#"{"sig":"AA=="}"#; MAX_SIGNATURES + 1].join(","));
+        assert!(matches!(envelope("e30=", PAYLOAD_TYPE, &many), Err(InvalidEnvelope::TooManySignatures { found: 17 })));
+        for (payload, signatures) in [("e30", one), ("!", one), ("e30=", r#"[{"sig":"-/8="}]"#)] {
+            assert!(matches!(envelope(payload, PAYLOAD_TYPE, signatures), Err(InvalidEnvelope::Base64 { .. })));
+        }
+        for (payload, signatures) in [("", one), ("e30=", r#"[{"sig":""}]"#)] {
+            assert!(matches!(envelope(payload, PAYLOAD_TYPE, signatures), Err(InvalidEnvelope::Empty { .. })));
+        }
+        for text in ["", "{}", "[]", "null", "\u{0}", r#"{"payload":"e30=","payload":"e30="}"#] {
+            assert!(matches!(Envelope::parse(text.as_bytes()), Err(InvalidEnvelope::Json(_))), "{text}");
+        }
+        let long = vec![b' '; usize::try_from(MAX_ENVELOPE_BYTES).expect("fits") + 1];
+        assert!(matches!(Envelope::parse(&long), Err(InvalidEnvelope::TooLarge)));
+    }
+}
