@@ -18,6 +18,7 @@ pub mod log;
 pub mod manifest;
 pub mod model;
 pub mod output;
+pub mod provenance;
 pub mod sign;
 pub mod sigstore;
 pub mod timestamp;
