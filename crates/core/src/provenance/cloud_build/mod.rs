@@ -13,6 +13,8 @@
 mod check;
 mod keys;
 mod statement;
+#[cfg(test)]
+mod tests;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
