@@ -15,15 +15,19 @@ mod keys;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod text_copy;
+mod versioned_tag;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use check::{CheckError, EntryMismatch, Expected, ImageDigest, InvalidExpectation, Mismatch, VersionedTag};
+pub use check::{CheckError, EntryMismatch, Expected, ImageDigest, InvalidExpectation, Mismatch};
 pub use keys::{CloudBuildKeys, InvalidKeys, MAX_KEYS_BYTES, Predicate, SignatureForm};
-pub use statement::{Builder, Facts, InvalidStatement, Source, Subject, TextCopyError};
+pub use statement::{Builder, Facts, InvalidStatement, Source, Subject};
+pub use text_copy::TextCopyError;
+pub use versioned_tag::VersionedTag;
 
 use crate::envelope::{InvalidJson, Object, PAYLOAD_TYPE, pae, parse_object, require_unique_members};
 
@@ -146,7 +150,7 @@ fn verify_entry(index: usize, entry: Value, keys: &CloudBuildKeys) -> Result<Ver
     }
     let (keyid, predicate) = verify_signatures(&payload, &envelope.signatures, keys)?;
     let (statement, facts) = statement::parse(&payload, predicate)?;
-    statement::require_equal_copy(&statement, predicate, &entry.build)?;
+    text_copy::require_equal_copy(&statement, predicate, &entry.build)?;
     Ok(VerifiedEntry { index, keyid, resource_uri: entry.resource_uri, payload, facts })
 }
 

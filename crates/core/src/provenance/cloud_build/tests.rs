@@ -541,3 +541,23 @@ fn one_entry_that_matches_is_enough() {
     };
     assert_eq!(mismatches.iter().map(|mismatch| mismatch.index).collect::<Vec<_>>(), [0, 1]);
 }
+
+#[test]
+fn a_changed_byte_is_refused_or_leaves_what_was_signed() {
+    let statement = v1();
+    let signed = serde_json::to_vec(&statement).expect("JSON");
+    let sound = file(&[entry(&statement, "v1")]).to_string().into_bytes();
+    let keys = trusted();
+    let mut refused = 0;
+    for at in 0..sound.len() {
+        for byte in *b"0A\"{\xff" {
+            let mut changed = sound.clone();
+            changed[at] = byte;
+            match verify(&changed, &keys) {
+                Ok(verified) => assert_eq!(verified.entries()[0].payload(), signed),
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(refused > sound.len());
+}
