@@ -5,6 +5,7 @@
 
 mod build;
 mod builders;
+pub mod cloud_build;
 mod collection;
 mod dsse;
 mod error;
