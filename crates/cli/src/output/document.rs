@@ -47,7 +47,7 @@ pub(super) fn render(
         tool: concat!("model-signing ", env!("CARGO_PKG_VERSION")),
         command,
         outcome: match exit {
-            Exit::Done if matches!(command, "verify" | "vsa") => "verified",
+            Exit::Done if matches!(command, "verify" | "provenance" | "vsa") => "verified",
             Exit::Done => "done",
             Exit::Rejected => "rejected",
             Exit::Usage => "usage",

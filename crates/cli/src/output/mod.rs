@@ -1,6 +1,7 @@
 //! The only place that prints: results on standard output, everything else on standard error.
 
 mod certificate;
+mod cloud_build;
 mod digest;
 mod document;
 mod failure;
@@ -25,6 +26,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub(crate) use certificate::colons;
+pub(crate) use cloud_build::cloud_build_answer;
 pub(crate) use digest::digest_answer;
 pub(crate) use failure::human as failure_text;
 pub(crate) use inspect::inspect_answer;

@@ -94,6 +94,17 @@ fn split(bytes: &[u8]) -> Result<Vec<&[u8]>, InvalidCollection> {
     Ok(documents)
 }
 
+/// Whether a file is what `gcloud` prints of an image, for [`cloud_build`](super::cloud_build).
+#[must_use]
+pub fn is_cloud_build(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Printed {
+        #[serde(rename = "provenance_summary")]
+        _provenance: IgnoredAny,
+    }
+    bytes.len() <= MAX_PROVENANCE_BYTES && serde_json::from_slice::<Printed>(bytes).is_ok()
+}
+
 /// Whether a bundle says that it has a subject with this digest: what there is to hash. Nothing is verified.
 #[must_use]
 pub fn claims_digest(bundle: &[u8], algorithm: &str) -> bool {

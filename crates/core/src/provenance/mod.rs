@@ -17,7 +17,9 @@ pub mod vsa;
 
 pub use build::Build;
 pub use builders::Level;
-pub use collection::{Document, InvalidCollection, MAX_ATTESTATIONS, MAX_PROVENANCE_BYTES, claims_digest, documents};
+pub use collection::{
+    Document, InvalidCollection, MAX_ATTESTATIONS, MAX_PROVENANCE_BYTES, claims_digest, documents, is_cloud_build,
+};
 pub use error::ProvenanceError;
 pub use expectations::{Expectations, InvalidExpectation, SignerExpectation, SourceExpectation};
 pub use git::{GitSource, Repository};

@@ -1,5 +1,6 @@
 //! `provenance`: how a model was made. A file for each subcommand.
 
+mod cloud_build;
 mod verify;
 
 use clap::Subcommand;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use model_transparency::provenance::{
     ArtifactDigests, Document, Expectations, MAX_PROVENANCE_BYTES, ProvenanceError, Repository, Roots,
-    SignerExpectation, SourceExpectation, VerifiedProvenance, claims_digest, documents, verify,
+    SignerExpectation, SourceExpectation, VerifiedProvenance, claims_digest, documents, is_cloud_build, verify,
 };
 use model_transparency::sigstore::TrustedRoot;
 
+use super::cloud_build;
 use crate::args::{Global, InstanceArgs};
 use crate::failure::Failure;
 use crate::inputs::read_limited;
@@ -20,26 +21,28 @@ const SIGNER: &str = "Who built it";
 
 /// Verify SLSA provenance of files, offline
 ///
-/// Verifies what GitHub Actions signs: the builders of slsa-github-generator, and GitHub's artifact attestations. The
+/// Verifies what GitHub Actions signs (the builders of slsa-github-generator, and GitHub's artifact attestations) and what
+/// Google Cloud Build says of images (`gcloud artifacts docker images describe --show-provenance --format json`). The
 /// signature, the signer, the source and the digest have to hold, and what the provenance says has to be what the signer's
-/// certificate says. The level is what this tool's table says of the builder, never what the provenance says.
+/// certificate says, if it has one. The level is what this tool's table says of the builder, never what the provenance says.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What was built: a file, `sha256:HEX`, `sha512:HEX`, or an image as `NAME@sha256:HEX`
     #[arg(value_name = "FILE_OR_DIGEST", required = true)]
-    artifacts: Vec<String>,
+    pub(super) artifacts: Vec<String>,
 
-    /// The provenance: a Sigstore bundle, several of them (JSON lines), or an answer of GitHub's API
+    /// The provenance: a Sigstore bundle, several of them (JSON lines), an answer of GitHub's API,
+    /// or what gcloud prints
     #[arg(long, value_name = "FILE", visible_alias = "bundle", alias = "attestation-path")]
-    provenance_path: PathBuf,
+    pub(super) provenance_path: PathBuf,
 
-    /// The source repository: github.com/OWNER/NAME
+    /// The source repository: github.com/OWNER/NAME; for Google Cloud Build any, or a gs:// object
     #[arg(long, value_name = "URI", help_heading = SOURCE, conflicts_with_all = ["repo", "owner"])]
-    source_uri: Option<String>,
+    pub(super) source_uri: Option<String>,
 
     /// The source repository: OWNER/NAME
     #[arg(long, short = 'R', value_name = "OWNER/NAME", help_heading = SOURCE, conflicts_with = "owner")]
-    repo: Option<String>,
+    pub(super) repo: Option<String>,
 
     /// The account that the source repository belongs to
     #[arg(long, short = 'o', value_name = "OWNER", help_heading = SOURCE)]
@@ -47,15 +50,15 @@ pub(crate) struct Args {
 
     /// The branch that was built, or that the tag was made from where the builder recorded it
     #[arg(long, value_name = "BRANCH", help_heading = SOURCE)]
-    source_branch: Option<String>,
+    pub(super) source_branch: Option<String>,
 
     /// The tag that was built
     #[arg(long, value_name = "TAG", help_heading = SOURCE, conflicts_with = "source_versioned_tag")]
-    source_tag: Option<String>,
+    pub(super) source_tag: Option<String>,
 
     /// The version of the tag, or its beginning: v1 means v1.2.3 too
     #[arg(long, value_name = "VERSION", help_heading = SOURCE)]
-    source_versioned_tag: Option<String>,
+    pub(super) source_versioned_tag: Option<String>,
 
     /// The Git reference that was built (refs/heads/main)
     #[arg(long, value_name = "REF", help_heading = SOURCE)]
@@ -63,7 +66,7 @@ pub(crate) struct Args {
 
     /// The commit that was built
     #[arg(long, value_name = "SHA1", help_heading = SOURCE)]
-    source_digest: Option<String>,
+    pub(super) source_digest: Option<String>,
 
     /// An input that the workflow was started with by hand; may be given several times
     #[arg(long, value_name = "NAME=VALUE", help_heading = SOURCE)]
@@ -71,7 +74,7 @@ pub(crate) struct Args {
 
     /// The builder, with or without @TAG [default: one in the table of recognised signers]
     #[arg(long, value_name = "URI", help_heading = SIGNER)]
-    builder_id: Option<String>,
+    pub(super) builder_id: Option<String>,
 
     /// The workflow that signed: OWNER/NAME/PATH, with or without @REF
     #[arg(long, value_name = "WORKFLOW", help_heading = SIGNER)]
@@ -91,7 +94,7 @@ pub(crate) struct Args {
 
     /// The lowest SLSA Build level that is enough
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(1..=3), help_heading = SIGNER)]
-    min_level: Option<u8>,
+    pub(super) min_level: Option<u8>,
 
     /// The predicate type [default: any SLSA provenance that is known]
     #[arg(long, value_name = "URI")]
@@ -99,7 +102,7 @@ pub(crate) struct Args {
 
     /// Print the provenance too, as it was signed
     #[arg(long)]
-    print_provenance: bool,
+    pub(super) print_provenance: bool,
 
     #[command(flatten)]
     instance: InstanceArgs,
@@ -107,11 +110,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, _: &Global, console: &Console) -> Result<Answer, Failure> {
     const WHAT: &str = "the provenance";
-    let expected = args.expectations()?;
+    args.require_source()?;
     let path = &args.provenance_path;
     let bytes = read_limited(WHAT, path, MAX_PROVENANCE_BYTES as u64 + 1)?;
+    if is_cloud_build(&bytes) {
+        return cloud_build::run(args, &bytes);
+    }
     let documents = documents(&bytes)
         .map_err(|error| Failure::rejected("invalid_provenance", format!("{WHAT} `{}`: {error}", path.display())))?;
+    let expected = args.expectations()?;
     let sha512 = |document: &Document| matches!(document, Document::Bundle(bundle) if claims_digest(bundle, "sha512"));
     let with_sha512 = documents.iter().any(sha512);
     let instance = resolve(&args.instance, console)?;
@@ -128,6 +135,36 @@ pub(crate) fn run(args: &Args, _: &Global, console: &Console) -> Result<Answer, 
 }
 
 impl Args {
+    /// Without a source there is no verdict, whatever the file is.
+    fn require_source(&self) -> Result<(), Failure> {
+        match (&self.source_uri, &self.repo, &self.owner) {
+            (None, None, None) => Err(Self::no_source()),
+            _ => Ok(()),
+        }
+    }
+
+    fn no_source() -> Failure {
+        Failure::usage(
+            "provenance verify needs --source-uri, --repo or --owner: anybody can make provenance of a build of their own",
+        )
+    }
+
+    /// A flag that was given and is about GitHub alone.
+    pub(super) fn github_flag(&self) -> Option<&'static str> {
+        let given = [
+            ("--owner", self.owner.is_some()),
+            ("--source-ref", self.source_ref.is_some()),
+            ("--build-workflow-input", !self.build_workflow_input.is_empty()),
+            ("--signer-workflow", self.signer_workflow.is_some()),
+            ("--signer-repo", self.signer_repo.is_some()),
+            ("--signer-digest", self.signer_digest.is_some()),
+            ("--deny-self-hosted-runners", self.deny_self_hosted_runners),
+            ("--predicate-type", self.predicate_type.is_some()),
+            ("an instance of Sigstore", self.instance.is_given()),
+        ];
+        given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
     fn expectations(&self) -> Result<Expectations, Failure> {
         let repository = |flag: &str, text: &str| {
             let found = Repository::parse(text);
@@ -137,12 +174,7 @@ impl Args {
             (Some(uri), ..) => SourceExpectation::Repository(repository("--source-uri", uri)?),
             (None, Some(repo), _) => SourceExpectation::Repository(repository("--repo", repo)?),
             (None, None, Some(owner)) if !owner.is_empty() => SourceExpectation::Owner(owner.clone()),
-            (None, None, _) => {
-                return Err(Failure::usage(
-                    "provenance verify needs --source-uri, --repo or --owner: anybody can make \
-                                           provenance of a build of their own",
-                ));
-            }
+            (None, None, _) => return Err(Self::no_source()),
         };
         let input = |text: &String| {
             let pair = text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -177,7 +209,7 @@ impl Args {
 }
 
 /// The digests of a file, or those that were given.
-fn digests(artifact: &str, with_sha512: bool) -> Result<ArtifactDigests, Failure> {
+pub(super) fn digests(artifact: &str, with_sha512: bool) -> Result<ArtifactDigests, Failure> {
     let digest = artifact.rsplit_once('@').map_or(artifact, |(_, digest)| digest);
     if let Some((algorithm @ ("sha256" | "sha512"), hex)) = digest.split_once(':')
         && !Path::new(artifact).exists()
