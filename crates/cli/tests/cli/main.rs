@@ -9,6 +9,7 @@ mod monitor;
 mod output;
 #[cfg(all(unix, feature = "pkcs11"))]
 mod pkcs11;
+mod provenance;
 mod sigstore_signing;
 mod support;
 mod targets;

@@ -21,6 +21,7 @@ fn help_stays_as_it_was_read() {
         ("help_trust", "trust --help"),
         ("help_trust_update", "trust update --help"),
         ("help_trust_import", "trust import --help"),
+        ("help_provenance_verify", "provenance verify --help"),
         ("help_vsa_verify", "vsa verify --help"),
         ("sign_without_method", "sign model --private-key key.pem"),
         ("sign_with_no_method", "sign kye model"),

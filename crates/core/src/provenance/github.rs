@@ -113,7 +113,7 @@ pub fn verify(
     }
     let build = Build::of(&statement, rule.family())?;
     let level = rule.check(&build, &signer, certificate, expected)?;
-    check_claims(&build, certificate, rule.family())?;
+    check_claims(&build, &source, certificate, rule.family())?;
     check_certificate(certificate, expected)?;
     expected.check_build(&build)?;
     if let Some(least) = expected.min_level
@@ -236,7 +236,8 @@ impl Rule {
         };
         let found = build.builder_id.as_str();
         let wanted = expected.signer.builder_id.as_deref();
-        let is_hosted = certificate.claim("runner_environment") == Some("github-hosted");
+        let runner_claim = certificate.claim("runner_environment");
+        let is_hosted = runner_claim == Some("github-hosted");
         match self.family() {
             Family::Generator | Family::ContainerBased => {
                 if found != signer.to_string() {
@@ -267,10 +268,9 @@ impl Rule {
                 }
                 match wanted {
                     Some(wanted) if wanted == runner && found == runner => {}
+                    Some(wanted) if signer.is_meant_by(wanted) && signer.is_release() => {}
                     Some(wanted) if signer.is_meant_by(wanted) => {
-                        if !signer.is_release() {
-                            return Err(ProvenanceError::NotReleased { found: signer.to_string() });
-                        }
+                        return Err(ProvenanceError::NotReleased { found: signer.to_string() });
                     }
                     Some(wanted) => return Err(other(wanted, &signer.to_string())),
                     None => {}
@@ -278,9 +278,11 @@ impl Rule {
             }
         }
         Ok(match self {
-            // Certificates of before 2023 do not say where a workflow ran: slsa-github-generator's builders ask for
-            // GitHub's runners themselves.
-            Self::Listed(listed) if is_hosted || listed.family != Family::Attest => listed.level(found),
+            // The first certificates do not say where a workflow ran: slsa-github-generator's builders ask for GitHub's
+            // runners themselves.
+            Self::Listed(listed) if is_hosted || (listed.family != Family::Attest && runner_claim.is_none()) => {
+                listed.level(found)
+            }
             Self::Attest { is_own: true } if is_hosted => Level::OWN_WORKFLOW,
             Self::Attest { is_own: false } => Level::UNLISTED,
             Self::Listed(_) | Self::Attest { .. } => Level::SELF_HOSTED,
@@ -292,7 +294,12 @@ impl Rule {
 ///
 /// GitHub vouches for the certificate. Where the job itself wrote the document, nobody else vouches for it: what the
 /// certificate does not say is refused there.
-fn check_claims(build: &Build, certificate: &SignerCertificate, family: Family) -> Result<(), ProvenanceError> {
+fn check_claims(
+    build: &Build,
+    source: &Repository,
+    certificate: &SignerCertificate,
+    family: Family,
+) -> Result<(), ProvenanceError> {
     let needs_claims = family == Family::Attest;
     let check = |what: &'static str, found: Option<&str>, claims: &[&str]| {
         let Some(found) = found else { return Ok(()) };
@@ -306,7 +313,9 @@ fn check_claims(build: &Build, certificate: &SignerCertificate, family: Family) 
         if is_claimed || !needs_claims { Ok(()) } else { Err(ProvenanceError::NoClaim { what }) }
     };
     let url = build.trigger.repository.url();
-    check("the source repository", Some(&url), &["source_repository_uri"])?;
+    if build.trigger.repository != *source {
+        return Err(ProvenanceError::Claim { what: "the source repository", expected: source.url(), found: url });
+    }
     let references = ["source_repository_ref", "github_workflow_ref"];
     check("the source reference", build.trigger.reference.as_deref(), &references)?;
     if build.source.reference.is_some() {
