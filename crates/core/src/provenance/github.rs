@@ -92,6 +92,15 @@ pub fn verify(
     expected: &Expectations,
 ) -> Result<VerifiedProvenance, ProvenanceError> {
     let attestation = verify_attestation(bundle, &roots.sigstore, roots.github.as_ref())?;
+    judge(attestation, artifact, expected)
+}
+
+/// Judges what somebody signed: the signature holds.
+fn judge(
+    attestation: Attestation,
+    artifact: &ArtifactDigests,
+    expected: &Expectations,
+) -> Result<VerifiedProvenance, ProvenanceError> {
     let Attestation { payload, evidence, has_log, log_indices } = attestation;
     let certificate = &evidence.certificate;
     if certificate.issuer.as_deref() != Some(ISSUER) {
@@ -328,8 +337,8 @@ fn check_claims(
     check("the event", build.event.as_deref(), &["build_trigger", "github_workflow_trigger"])?;
     let workflow = build.workflow_path.as_ref().zip(build.trigger.reference.as_ref());
     let workflow = workflow.map(|(path, reference)| format!("{url}/{path}@{reference}"));
+    check("the workflow", workflow.as_deref(), &["build_config_uri"])?;
     if build.predicate_type.ends_with("/v1") {
-        check("the workflow", workflow.as_deref(), &["build_config_uri"])?;
         check("the run", build.invocation.as_deref(), &["run_invocation_uri"])?;
     }
     let variables: &[(&str, &[&str])] = match family {
@@ -383,3 +392,6 @@ fn subjects(statement: &Statement) -> String {
     let more = statement.subjects.len().saturating_sub(4);
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use super::{SignerRule, SigstoreError, SigstoreEvidence, TrustedRoot};
 use crate::envelope::{PAYLOAD_TYPE, require_unique_members};
 
 /// An attestation that holds.
+#[derive(Clone)]
 pub(crate) struct Attestation {
     /// The statement.
     pub(crate) payload: Vec<u8>,
