@@ -34,6 +34,7 @@ pub(crate) fn verify_attestation(
     let malformed = |reason: String| SigstoreError::Malformed { reason };
     // The library keeps the last of two equal members.
     require_unique_members(bundle).map_err(|error| malformed(error.to_string()))?;
+    require_media_type(bundle)?;
     let bundle = parse(bundle)?;
     let SignatureContent::DsseEnvelope(envelope) = &bundle.content else {
         return Err(malformed("expected an attestation (`dsseEnvelope`), found a signature of a file".to_owned()));
@@ -73,6 +74,17 @@ pub(crate) fn verify_attestation(
         has_log,
         log_indices: promised_indices(&bundle),
     })
+}
+
+/// The library takes a bundle that does not say what it is for one of the oldest version, which needs the least.
+fn require_media_type(bundle: &[u8]) -> Result<(), SigstoreError> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "mediaType")]
+        _media_type: String,
+    }
+    let named = serde_json::from_slice::<Named>(bundle);
+    named.map(drop).map_err(|error| SigstoreError::Malformed { reason: error.to_string() })
 }
 
 fn promised_indices(bundle: &Bundle) -> Vec<u64> {

@@ -206,3 +206,47 @@ fn each_member_of_an_attestation_counts() {
     let expected = expectations("aspect-build/rules_lint", None, None);
     each_member_counts("github-attest-bcr/MODULE.bazel.intoto.jsonl", "github-attest-bcr/MODULE.bazel", &expected);
 }
+
+/// What of a bundle may be anything, with the reason.
+const UNSIGNED: &[(&str, &str)] = &[
+    ("changed: dsseEnvelope.signatures.0.keyid", "a hint that no signature covers (DSSE); the certificate has the key"),
+    ("removed: dsseEnvelope.signatures.0.keyid", "as above"),
+    ("removed: verificationMaterial.timestampVerificationData", "the log says the time too, where there is a log"),
+    ("removed: verificationMaterial.timestampVerificationData.rfc3161Timestamps", "as above"),
+];
+
+/// What only a bundle of v0.1 need not have: the log's promise alone was enough then.
+const OPTIONAL_IN_V01: &str = "removed: verificationMaterial.tlogEntries.0.inclusionProof";
+
+#[test]
+fn each_member_of_a_bundle_counts() {
+    let Some(vectors) = std::env::var_os("MODEL_SIGNING_VECTORS") else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(vectors).join("slsa");
+    let (root, github) = (TrustedRoot::embedded(Instance::Production), TrustedRoot::github());
+    let mut surprises = BTreeSet::new();
+    for name in [
+        "github-generic-v2.1.0/binary-linux-amd64-push-v14.2.intoto.jsonl",
+        "github-container-based-v2.1.0/binary-linux-amd64-push-v14.2.intoto.build.slsa",
+        "github-delegator-v1.10.0/binary-linux-amd64-push-v14.2.build.slsa",
+        "github-attest/github_provenance_demo-0.0.12-py3-none-any-bundle.jsonl",
+        "github-attest/reusable-workflow-attestation.sigstore.json",
+    ] {
+        let bundle: Value = serde_json::from_slice(&std::fs::read(folder.join(name)).expect(name)).expect(name);
+        let holds = |bundle: &Value| verify_attestation(bundle.to_string().as_bytes(), &root, Some(&github)).is_ok();
+        assert!(holds(&bundle), "{name}");
+        let mut paths = Vec::new();
+        members(&bundle, "", &mut paths);
+        for path in &paths {
+            for (what, other) in [("changed", changed(&bundle, path)), ("removed", without(&bundle, path))] {
+                let change = format!("{what}: {path}");
+                let is_listed = UNSIGNED.iter().any(|(listed, _)| *listed == change)
+                    || (change == OPTIONAL_IN_V01
+                        && bundle["mediaType"].as_str().is_some_and(|kind| kind.ends_with("0.1")));
+                if holds(&other) && !is_listed {
+                    surprises.insert(format!("{name}: {change}"));
+                }
+            }
+        }
+    }
+    assert!(surprises.is_empty(), "{surprises:#?}");
+}
