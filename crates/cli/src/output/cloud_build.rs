@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use model_transparency::provenance::cloud_build::{Source, VerifiedEntry, VerifiedProvenance};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Answer, Fields, GOOD, count, escape};
+use super::text::signed_json;
+use super::{Answer, Fields, GOOD, count};
 
 const NOT_CHECKED: &str = "what the build did, and when: nothing dates the signature";
 
@@ -63,11 +64,8 @@ pub(crate) fn cloud_build_answer(
             "not_checked": [NOT_CHECKED],
         });
         if with_payload {
-            // What was signed was read as JSON before.
-            let statement: Value = serde_json::from_slice(entry.payload()).unwrap_or(Value::Null);
-            let text = serde_json::to_string_pretty(&statement).unwrap_or_default();
-            human.push_str(&text.lines().map(escape).collect::<Vec<_>>().join("\n"));
-            human.push('\n');
+            let (text, statement) = signed_json(entry.payload());
+            human.push_str(&text);
             json["statement"] = statement;
         }
         artifacts.push(json);

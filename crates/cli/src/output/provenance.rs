@@ -7,6 +7,7 @@ use model_transparency::provenance::VerifiedProvenance;
 use serde_json::{Value, json};
 
 use super::sigstore::signer_json;
+use super::text::signed_json;
 use super::{Answer, Fields, GOOD};
 
 /// An artifact whose provenance holds.
@@ -33,11 +34,8 @@ pub(crate) fn provenance_answer(
         let mut json = json(&artifact.provenance);
         json["artifact"] = artifact.name.into();
         if with_payload {
-            // What was signed was read as JSON before.
-            let statement: Value = serde_json::from_slice(artifact.provenance.payload()).unwrap_or(Value::Null);
-            let text = serde_json::to_string_pretty(&statement).unwrap_or_default();
-            human.push_str(&text.lines().map(super::escape).collect::<Vec<_>>().join("\n"));
-            human.push('\n');
+            let (text, statement) = signed_json(artifact.provenance.payload());
+            human.push_str(&text);
             json["statement"] = statement;
         }
         artifacts.push(json);

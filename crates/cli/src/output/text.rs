@@ -36,6 +36,13 @@ pub(crate) fn json_text(text: &str) -> String {
     out
 }
 
+/// A JSON document that was signed, laid out for people and safe to print, and as a value. It was read as JSON before.
+pub(crate) fn signed_json(payload: &[u8]) -> (String, serde_json::Value) {
+    let value: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    (json_text(&text) + "\n", value)
+}
+
 /// Control characters, and those of format: invisible, or changing the direction of what follows.
 fn is_unsafe(character: char) -> bool {
     character.is_control()

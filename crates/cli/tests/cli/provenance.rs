@@ -90,6 +90,12 @@ fn provenance_of_the_generic_generator_is_verified() {
     ] {
         assert_eq!(level(&sandbox, &format!("{tagged} {flags}")), 3, "{flags}");
     }
+    let printed = sandbox.ok(&format!("provenance verify {tagged} --print-provenance")).stdout;
+    let printed = &printed[printed.find("\n{").expect("a document")..];
+    let (_, document) = sandbox.json(&format!("provenance verify {tagged} --print-provenance"));
+    let statement: serde_json::Value = serde_json::from_str(printed).expect("JSON");
+    assert_eq!(statement, document["result"]["artifacts"][0]["statement"]);
+    assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v0.2");
     let started = format!("started --provenance-path started.jsonl {EXAMPLE}");
     assert_eq!(level(&sandbox, &format!("{started} --source-branch main")), 3);
 }
