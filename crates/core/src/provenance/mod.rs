@@ -10,6 +10,7 @@ mod collection;
 mod dsse;
 mod error;
 mod expectations;
+mod facts;
 mod git;
 mod github;
 mod statement;
@@ -22,6 +23,7 @@ pub use collection::{
 };
 pub use error::ProvenanceError;
 pub use expectations::{Expectations, InvalidExpectation, SignerExpectation, SourceExpectation};
+pub use facts::{Dependency, Facts, SourceFacts};
 pub use git::{GitSource, Repository};
 pub use github::{Roots, VerifiedProvenance, verify};
 pub use statement::{ArtifactDigests, InvalidProvenance, Subject};

@@ -1,0 +1,224 @@
+//! What provenance says of a build, whoever made it: SLSA provenance v0.2 and v1 brought to one form. Nothing here decides.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::InvalidProvenance;
+use super::statement::Statement;
+use crate::envelope::Object;
+
+pub(super) const V02: &str = "https://slsa.dev/provenance/v0.2";
+pub(super) const V1: &str = "https://slsa.dev/provenance/v1";
+
+/// How an artifact was built, as its provenance says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// `predicateType`.
+    pub predicate_type: String,
+    /// `builder.id`.
+    pub builder_id: String,
+    /// `buildType`.
+    pub build_type: String,
+    /// What was built, where the provenance says it.
+    pub source: Option<SourceFacts>,
+    /// The event that triggered the build (`push`), where it is recorded.
+    pub event: Option<String>,
+    /// What was run of the source: a workflow, a pipeline, a script.
+    pub entry_point: Option<String>,
+    /// The run: `metadata.invocationId`.
+    pub invocation: Option<String>,
+    /// The external parameters by their names: what whoever started the build could choose.
+    pub parameters: Map<String, Value>,
+    /// What went into the build, the source among it.
+    pub dependencies: Vec<Dependency>,
+    /// What a reader of the verdict has to know of provenance of this kind, a sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// The source of a build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Where it is, without `git+` and without the reference.
+    pub uri: String,
+    /// The Git reference (`refs/heads/main`).
+    pub reference: Option<String>,
+    /// The commit, in hex.
+    pub commit: Option<String>,
+}
+
+/// Something that went into a build (in-toto, *ResourceDescriptor*).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Dependency {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Where it is.
+    #[serde(default)]
+    pub uri: String,
+    /// Its digests by algorithm.
+    #[serde(default)]
+    pub digest: BTreeMap<String, String>,
+    /// What else is said of it.
+    #[serde(default)]
+    pub annotations: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PredicateV02 {
+    builder: Object<Builder>,
+    build_type: String,
+    #[serde(default)]
+    invocation: Object<Invocation>,
+    #[serde(default)]
+    materials: Vec<Object<Dependency>>,
+    #[serde(default)]
+    metadata: Object<MetadataV02>,
+}
+
+#[derive(Deserialize)]
+struct Builder {
+    id: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Invocation {
+    #[serde(default)]
+    config_source: Object<ConfigSource>,
+    #[serde(default)]
+    parameters: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfigSource {
+    #[serde(default)]
+    uri: String,
+    #[serde(default)]
+    digest: BTreeMap<String, String>,
+    entry_point: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct MetadataV02 {
+    #[serde(rename = "buildInvocationID", alias = "buildInvocationId")]
+    invocation: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PredicateV1 {
+    build_definition: Object<BuildDefinition>,
+    run_details: Object<RunDetails>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BuildDefinition {
+    build_type: String,
+    external_parameters: Map<String, Value>,
+    #[serde(default)]
+    resolved_dependencies: Vec<Object<Dependency>>,
+}
+
+#[derive(Deserialize)]
+struct RunDetails {
+    builder: Object<Builder>,
+    #[serde(default)]
+    metadata: Object<MetadataV1>,
+}
+
+#[derive(Default, Deserialize)]
+struct MetadataV1 {
+    #[serde(rename = "invocationId")]
+    invocation: Option<String>,
+}
+
+impl Facts {
+    /// Reads SLSA provenance of any build type.
+    ///
+    /// The source is the configuration's (v0.2), or the first dependency that is in Git (v1).
+    pub(super) fn of(statement: &Statement) -> Result<Self, InvalidProvenance> {
+        match statement.predicate_type.as_str() {
+            V02 => Self::v02(statement),
+            V1 => Self::v1(statement),
+            found => Err(InvalidProvenance::PredicateType {
+                expected: format!("`{V02}` or `{V1}`"),
+                found: found.to_owned(),
+            }),
+        }
+    }
+
+    fn v02(statement: &Statement) -> Result<Self, InvalidProvenance> {
+        let predicate: PredicateV02 = read(&statement.predicate)?;
+        let Invocation { config_source: Object(config), parameters } = predicate.invocation.0;
+        let dependencies = unwrap(predicate.materials);
+        let configured = (!config.uri.is_empty()).then(|| SourceFacts::of(&config.uri, &config.digest));
+        let source = configured.or_else(|| SourceFacts::among(&dependencies));
+        Ok(Self {
+            predicate_type: V02.to_owned(),
+            builder_id: predicate.builder.0.id,
+            build_type: predicate.build_type,
+            source,
+            entry_point: config.entry_point.filter(|entry| !entry.is_empty()),
+            invocation: predicate.metadata.0.invocation,
+            parameters: match parameters {
+                Value::Object(parameters) => parameters,
+                _ => Map::new(),
+            },
+            dependencies,
+            ..Self::default()
+        })
+    }
+
+    fn v1(statement: &Statement) -> Result<Self, InvalidProvenance> {
+        let predicate: PredicateV1 = read(&statement.predicate)?;
+        let Object(definition) = predicate.build_definition;
+        let RunDetails { builder, metadata } = predicate.run_details.0;
+        let dependencies = unwrap(definition.resolved_dependencies);
+        Ok(Self {
+            predicate_type: V1.to_owned(),
+            builder_id: builder.0.id,
+            build_type: definition.build_type,
+            source: SourceFacts::among(&dependencies),
+            invocation: metadata.0.invocation,
+            parameters: definition.external_parameters,
+            dependencies,
+            ..Self::default()
+        })
+    }
+}
+
+impl SourceFacts {
+    /// A source at an address such as `git+https://HOST/PATH@refs/heads/main` or `git+https://HOST/PATH.git`.
+    pub(super) fn of(uri: &str, digest: &BTreeMap<String, String>) -> Self {
+        let address = uri.strip_prefix("git+").unwrap_or(uri);
+        // An `@` before the path is of the user's name.
+        let path = address.find("://").and_then(|at| address[at + 3..].find('/').map(|slash| at + 3 + slash));
+        let at = path.and_then(|path| address[path..].rfind('@').map(|at| path + at));
+        let (address, reference) = match at {
+            Some(at) => (&address[..at], Some(address[at + 1..].to_owned()).filter(|text| !text.is_empty())),
+            None => (address, None),
+        };
+        let commit = digest.get("gitCommit").or_else(|| digest.get("sha1")).cloned();
+        Self { uri: address.to_owned(), reference, commit }
+    }
+
+    /// The first dependency that is in Git.
+    fn among(dependencies: &[Dependency]) -> Option<Self> {
+        let is_git = |one: &&Dependency| one.uri.starts_with("git+") || one.digest.contains_key("gitCommit");
+        dependencies.iter().find(is_git).map(|one| Self::of(&one.uri, &one.digest))
+    }
+}
+
+pub(super) fn read<T: DeserializeOwned>(predicate: &Map<String, Value>) -> Result<T, InvalidProvenance> {
+    T::deserialize(predicate).map_err(|error| InvalidProvenance::Json(error.into()))
+}
+
+fn unwrap<T>(objects: Vec<Object<T>>) -> Vec<T> {
+    objects.into_iter().map(|Object(one)| one).collect()
+}
