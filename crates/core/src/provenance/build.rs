@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::builders::Family;
+use super::facts::{Facts, SourceFacts, V1, V02, read};
 use super::git::{GitSource, Repository};
 use super::statement::Statement;
 use super::{InvalidProvenance, ProvenanceError};
 use crate::envelope::Object;
-
-const V02: &str = "https://slsa.dev/provenance/v0.2";
-const V1: &str = "https://slsa.dev/provenance/v1";
 
 /// How an artifact was built, as the provenance says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +144,14 @@ impl Build {
         }
     }
 
+    /// The same as facts of any producer's provenance.
+    pub(super) fn into_facts(self, statement: &Statement) -> Result<Facts, InvalidProvenance> {
+        let facts = Facts::of(statement)?;
+        let GitSource { repository, reference } = self.source;
+        let source = SourceFacts { uri: repository.url(), reference, commit: self.commit };
+        Ok(Facts { sources: vec![source], event: self.event, entry_point: self.workflow_path, ..facts })
+    }
+
     fn v02(statement: &Statement) -> Result<Self, InvalidProvenance> {
         let predicate: PredicateV02 = read(&statement.predicate)?;
         let Invocation { config_source: Object(config), environment } = predicate.invocation.0;
@@ -256,10 +261,6 @@ impl Build {
     fn reference(&self) -> Option<&str> {
         self.source.reference.as_deref()
     }
-}
-
-fn read<T: DeserializeOwned>(predicate: &Map<String, Value>) -> Result<T, InvalidProvenance> {
-    serde_json::from_value(Value::Object(predicate.clone())).map_err(|error| InvalidProvenance::Json(error.into()))
 }
 
 const fn missing(member: &'static str, expected: &'static str) -> InvalidProvenance {

@@ -1,13 +1,10 @@
 //! Files of attestations: one, one to a line, or the answer of GitHub's API.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::statement::Statement;
-use crate::envelope::{InvalidJson, require_unique_members};
+use crate::envelope::{InvalidJson, parse_object, require_unique_members};
 
 /// The largest file of attestations that is read, in bytes.
 pub const MAX_PROVENANCE_BYTES: usize = 32 << 20;
@@ -16,12 +13,12 @@ pub const MAX_PROVENANCE_BYTES: usize = 32 << 20;
 pub const MAX_ATTESTATIONS: usize = 256;
 
 /// One document of a file of attestations, as JSON.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Document {
     /// A Sigstore bundle.
     Bundle(Vec<u8>),
-    /// A DSSE envelope alone: nothing says when its certificate was valid.
-    BareEnvelope,
+    /// A DSSE envelope alone, which has no log entry and no certificate but what its signatures bring.
+    Envelope(Vec<u8>),
 }
 
 /// Why a file has no attestations.
@@ -36,6 +33,15 @@ pub enum InvalidCollection {
     /// It is too large.
     #[error("expected at most {MAX_PROVENANCE_BYTES} bytes and {MAX_ATTESTATIONS} attestations, found more")]
     TooMany,
+    /// It says something, and nobody signed it.
+    #[error(
+        "expected signed provenance, found an in-toto statement that nobody signed in document {number}: anybody can write \
+         one, and the metadata of GitLab's runner is one"
+    )]
+    Unsigned {
+        /// Which, from 1.
+        number: usize,
+    },
     /// It is something else.
     #[error(
         "expected a Sigstore bundle, a DSSE envelope or an answer of GitHub's API in document {number}, found none"
@@ -44,6 +50,25 @@ pub enum InvalidCollection {
         /// Which, from 1.
         number: usize,
     },
+}
+
+/// What tells documents apart. Texts stay where they are: a file may be long.
+#[derive(Deserialize)]
+struct Probe<'a> {
+    #[serde(rename = "mediaType")]
+    media_type: Option<IgnoredAny>,
+    #[serde(borrow)]
+    attestations: Option<Vec<Attestation<'a>>>,
+    payload: Option<IgnoredAny>,
+    #[serde(rename = "_type")]
+    statement: Option<IgnoredAny>,
+}
+
+/// One of an API's answer.
+#[derive(Deserialize)]
+struct Attestation<'a> {
+    #[serde(borrow)]
+    bundle: Option<&'a RawValue>,
 }
 
 /// The attestations in a file. Nothing is verified.
@@ -56,20 +81,24 @@ pub fn documents(bytes: &[u8]) -> Result<Vec<Document>, InvalidCollection> {
     }
     let mut found = Vec::new();
     for (index, document) in split(bytes)?.into_iter().enumerate() {
-        require_unique_members(document)?;
-        let value: Value = serde_json::from_slice(document).map_err(InvalidJson::from)?;
         let number = index + 1;
-        match value.get("attestations") {
-            Some(Value::Array(attestations)) => {
+        require_unique_members(document)?;
+        match parse_object::<Probe<'_>>(document, |_| {}) {
+            Ok(Probe { attestations: Some(attestations), .. }) => {
                 for attestation in attestations {
-                    let bundle = attestation.get("bundle").filter(|bundle| bundle.get("mediaType").is_some());
-                    let bundle = bundle.ok_or(InvalidCollection::Unknown { number })?;
-                    found.push(Document::Bundle(serde_json::to_vec(bundle).map_err(InvalidJson::from)?));
+                    let bundle = attestation.bundle.ok_or(InvalidCollection::Unknown { number })?;
+                    let probe = parse_object::<Probe<'_>>(bundle.get().as_bytes(), |_| {});
+                    if !probe.is_ok_and(|probe| probe.media_type.is_some()) {
+                        return Err(InvalidCollection::Unknown { number });
+                    }
+                    found.push(Document::Bundle(bundle.get().as_bytes().to_vec()));
                 }
             }
-            _ if value.get("mediaType").is_some() => found.push(Document::Bundle(document.to_vec())),
-            _ if value.get("payload").is_some() => found.push(Document::BareEnvelope),
-            _ => return Err(InvalidCollection::Unknown { number }),
+            Ok(Probe { media_type: Some(_), .. }) => found.push(Document::Bundle(document.to_vec())),
+            Ok(Probe { payload: Some(_), .. }) => found.push(Document::Envelope(document.to_vec())),
+            Ok(Probe { statement: Some(_), .. }) => return Err(InvalidCollection::Unsigned { number }),
+            Ok(_) | Err(InvalidJson::Shape(_)) => return Err(InvalidCollection::Unknown { number }),
+            Err(error) => return Err(error.into()),
         }
         if found.len() > MAX_ATTESTATIONS {
             return Err(InvalidCollection::TooMany);
@@ -105,24 +134,6 @@ pub fn is_cloud_build(bytes: &[u8]) -> bool {
     bytes.len() <= MAX_PROVENANCE_BYTES && serde_json::from_slice::<Printed>(bytes).is_ok()
 }
 
-/// Whether a bundle says that it has a subject with this digest: what there is to hash. Nothing is verified.
-#[must_use]
-pub fn claims_digest(bundle: &[u8], algorithm: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Bundle {
-        #[serde(rename = "dsseEnvelope")]
-        envelope: Envelope,
-    }
-    #[derive(Deserialize)]
-    struct Envelope {
-        payload: String,
-    }
-    let payload =
-        serde_json::from_slice(bundle).ok().and_then(|Bundle { envelope }| STANDARD.decode(envelope.payload).ok());
-    let statement = payload.and_then(|payload| Statement::parse(&payload).ok());
-    statement.is_some_and(|statement| statement.subjects.iter().any(|subject| subject.digest.contains_key(algorithm)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,13 +150,15 @@ mod tests {
         assert_eq!(count(&format!("{bundle}\n{bundle}\n\n")).expect("two"), 2);
         let api = format!(r#"{{"attestations":[{{"bundle":{bundle},"repository_id":1}},{{"bundle":{bundle}}}]}}"#);
         assert_eq!(count(&api).expect("two"), 2);
-        assert!(matches!(documents(br#"{"payload":""}"#).expect("one")[..], [Document::BareEnvelope]));
+        assert!(matches!(documents(br#"{"payload":""}"#).expect("one")[..], [Document::Envelope(_)]));
     }
 
     #[test]
     fn what_has_no_attestations_is_refused() {
         assert!(matches!(count(""), Err(InvalidCollection::Empty)));
         assert!(matches!(count(r#"{"attestations":[]}"#), Err(InvalidCollection::Empty)));
+        let statement = r#"{"_type":"https://in-toto.io/Statement/v1","subject":[]}"#;
+        assert!(matches!(count(statement), Err(InvalidCollection::Unsigned { number: 1 })));
         for text in ["{}", "[]", "1", r#"{"mediaType":"b"} {}"#, r#"{"attestations":[{"bundle":1}]}"#] {
             assert!(matches!(count(text), Err(InvalidCollection::Unknown { .. })), "{text}");
         }

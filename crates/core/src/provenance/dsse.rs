@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
 
+use crate::certificate::Certificate;
 use crate::envelope::{self, InvalidJson, Object, PAYLOAD_TYPE};
 
 /// The largest envelope that is read: 16 MiB.
@@ -28,6 +29,9 @@ pub(super) struct EnvelopeSignature {
     /// What it says of its key, **unverified**: not even the signature covers it.
     pub(super) key_id: Option<String>,
     pub(super) signature: Vec<u8>,
+    /// The certificates that it brings, DER, the leaf first, **unverified**: `cert` is no member of DSSE's, and what many
+    /// signers write (PEM).
+    pub(super) certificates: Vec<Vec<u8>>,
 }
 
 impl Envelope {
@@ -47,9 +51,12 @@ impl Envelope {
             _ => {}
         }
         let mut signatures = Vec::new();
-        for Object(SignatureIn { sig, keyid }) in wire.signatures {
+        for Object(SignatureIn { sig, keyid, cert }) in wire.signatures {
             let key_id = keyid.filter(|id| !id.is_empty());
-            signatures.push(EnvelopeSignature { key_id, signature: base64("signatures[].sig", &sig)? });
+            let certificates =
+                cert.filter(|pem| !pem.is_empty()).map_or_else(|| Ok(Vec::new()), |pem| certificates(&pem))?;
+            let signature = base64("signatures[].sig", &sig)?;
+            signatures.push(EnvelopeSignature { key_id, signature, certificates });
         }
         Ok(Self { payload: base64("payload", &wire.payload)?, signatures })
     }
@@ -70,6 +77,12 @@ fn base64(member: &'static str, text: &str) -> Result<Vec<u8>, InvalidEnvelope> 
     }
 }
 
+fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, InvalidEnvelope> {
+    let read = Certificate::from_file(pem.as_bytes())
+        .map_err(|error| InvalidEnvelope::Certificate { reason: error.to_string() })?;
+    Ok(read.iter().map(|certificate| certificate.der().to_vec()).collect())
+}
+
 #[derive(Deserialize)]
 struct EnvelopeIn<'a> {
     #[serde(borrow)]
@@ -83,6 +96,7 @@ struct EnvelopeIn<'a> {
 struct SignatureIn {
     sig: String,
     keyid: Option<String>,
+    cert: Option<String>,
 }
 
 /// Why a document is not an envelope with a statement in it.
@@ -118,6 +132,12 @@ pub enum InvalidEnvelope {
         #[source]
         error: base64::DecodeError,
     },
+    /// A certificate beside a signature can't be read.
+    #[error("`signatures[].cert`: {reason}")]
+    Certificate {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A member has nothing in it.
     #[error("`{member}`: expected some bytes, found none")]
     Empty {
@@ -138,7 +158,7 @@ mod tests {
     #[test]
     fn both_alphabets_and_unknown_members_are_accepted() {
         let signatures =
-            r#"[{"sig":"-_8=","keyid":""},{"sig":"+/8=","keyid":"k","cert":"x"},{"sig":"AA==","keyid":null}]"#;
+            r#"[{"sig":"-_8=","keyid":""},{"sig":"+/8=","keyid":"k","x":1},{"sig":"AA==","keyid":null,"cert":""}]"#;
         let found = envelope("e30=", PAYLOAD_TYPE, signatures).expect("valid");
         let ids: Vec<Option<&str>> = found.signatures.iter().map(|one| one.key_id.as_deref()).collect();
         assert_eq!(ids, [None, Some("k"), None]);
@@ -164,6 +184,8 @@ mod tests {
         for text in ["", "{}", "[]", "null", "\u{0}", r#"{"payload":"e30=","payload":"e30="}"#] {
             assert!(matches!(Envelope::parse(text.as_bytes()), Err(InvalidEnvelope::Json(_))), "{text}");
         }
+        let certificate = r#"[{"sig":"AA==","cert":"x"}]"#;
+        assert!(matches!(envelope("e30=", PAYLOAD_TYPE, certificate), Err(InvalidEnvelope::Certificate { .. })));
         let long = vec![b' '; usize::try_from(MAX_ENVELOPE_BYTES).expect("fits") + 1];
         assert!(matches!(Envelope::parse(&long), Err(InvalidEnvelope::TooLarge)));
     }

@@ -1,7 +1,13 @@
 //! Why provenance is refused.
 
 use super::InvalidProvenance;
+use super::dsse::InvalidEnvelope;
+use crate::envelope::InvalidBundle;
 use crate::sigstore::SigstoreError;
+use crate::verify::SignatureError;
+
+/// How many files an error names.
+const MAX_NAMED: usize = 5;
 
 /// Why provenance says nothing about an artifact, or not what was expected.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +15,24 @@ pub enum ProvenanceError {
     /// The bundle proves nothing.
     #[error(transparent)]
     Signature(#[from] SigstoreError),
+    /// The bundle of a key or of certificates can't be read.
+    #[error("expected a Sigstore bundle v0.3 of a key or of certificates: {0}")]
+    Bundle(InvalidBundle),
+    /// The envelope can't be read.
+    #[error(transparent)]
+    Envelope(#[from] InvalidEnvelope),
+    /// The key or the certificates did not sign.
+    #[error(transparent)]
+    Key(#[from] SignatureError),
+    /// Nothing says when a certificate that lived for minutes was valid.
+    #[error(
+        "a DSSE envelope without a transparency log entry: only the log says that its certificate was valid when it was \
+         signed"
+    )]
+    Undated,
+    /// There is no certificate to check the signature with.
+    #[error("the DSSE envelope brings no certificate, and none was given")]
+    NoCertificate,
     /// What is signed can't be judged.
     #[error("the provenance: {0}")]
     Invalid(#[from] InvalidProvenance),
@@ -152,6 +176,44 @@ pub enum ProvenanceError {
         /// What the table says, and why.
         found: String,
     },
+    /// The provenance is not of training.
+    #[error("expected provenance of training, which names datasets and parameters, found the build type `{found}`")]
+    NotTraining {
+        /// `buildType`.
+        found: String,
+    },
+    /// The model was trained on something else.
+    #[error("expected the {what} {expected}, found {found}")]
+    Material {
+        /// `dataset`, `base model`.
+        what: &'static str,
+        /// What was asked for.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
+    /// The model was trained with another parameter.
+    #[error("expected the training parameter `{name}` to be {expected}, found {found}")]
+    Parameter {
+        /// Its name.
+        name: String,
+        /// `--expect-param`, or that it was not to be there.
+        expected: String,
+        /// Its value, or that there is none.
+        found: String,
+    },
+    /// Files of the model are no subject.
+    #[error(
+        "expected each file of the model to be a subject of the provenance, found {covered} of {}; not {}",
+        covered + uncovered.len(),
+        named(uncovered)
+    )]
+    Uncovered {
+        /// How many are.
+        covered: usize,
+        /// The others.
+        uncovered: Vec<String>,
+    },
     /// It is about something else.
     #[error("the provenance is not of this artifact: expected a subject with {expected}, found {found}")]
     Subject {
@@ -160,4 +222,13 @@ pub enum ProvenanceError {
         /// The subjects.
         found: String,
     },
+}
+
+/// The first few of many files.
+fn named(paths: &[String]) -> String {
+    let shown: Vec<String> = paths.iter().take(MAX_NAMED).map(|path| format!("`{path}`")).collect();
+    match paths.len().saturating_sub(MAX_NAMED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }

@@ -1,14 +1,19 @@
-//! What a verifier expects of provenance. Without a source there is no verdict: anybody's provenance is no proof.
+//! What a verifier expects of provenance. Without a source or a signer there is no verdict: anybody's provenance is no
+//! proof.
 
+use super::builder_map::BuilderMap;
 use super::git::{Repository, Version};
-use super::{Build, ProvenanceError};
+use super::statement::Statement;
+use super::training::TrainingExpectations;
+use super::{Build, Facts, InvalidProvenance, Level, ProvenanceError, SourceFacts};
+use crate::certificate::IdentityRule;
 
 /// What a verifier expects.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Expectations {
-    /// Whose source it has to be of.
-    pub source: SourceExpectation,
-    /// The workflow that has to have signed, or that is in the table if nothing is asked for.
+    /// Whose source it has to be of. A workflow's provenance needs it; that of a signer whom the user named does not.
+    pub source: Option<SourceExpectation>,
+    /// The workflow on GitHub that has to have signed, or that is in the table if nothing is asked for.
     pub signer: SignerExpectation,
     /// The branch (`main`).
     pub branch: Option<String>,
@@ -28,15 +33,21 @@ pub struct Expectations {
     pub predicate_type: Option<String>,
     /// The lowest SLSA Build level that is enough.
     pub min_level: Option<u8>,
+    /// Levels beside those of the table.
+    pub builders: BuilderMap,
+    /// What a model has to be trained on and with.
+    pub training: TrainingExpectations,
 }
 
 /// Whose source an artifact has to be of.
 #[derive(Clone, Debug)]
 pub enum SourceExpectation {
-    /// This repository's.
+    /// This repository's on GitHub.
     Repository(Repository),
-    /// Any of this account's.
+    /// Any of this account's on GitHub.
     Owner(String),
+    /// What is at this address, wherever that is.
+    Uri(String),
 }
 
 impl SourceExpectation {
@@ -44,18 +55,37 @@ impl SourceExpectation {
         match self {
             Self::Repository(expected) => expected == repository,
             Self::Owner(owner) => owner == repository.owner(),
+            Self::Uri(uri) => normal(uri) == normal(&repository.url()),
         }
     }
 
-    pub(super) fn describe(&self) -> String {
+    /// Whether an address is meant.
+    pub(super) fn is(&self, uri: &str) -> bool {
+        match self {
+            Self::Uri(expected) => normal(expected) == normal(uri),
+            Self::Repository(_) | Self::Owner(_) => {
+                Repository::from_url(&normal(uri)).is_some_and(|found| self.includes(&found))
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
         match self {
             Self::Repository(repository) => format!("`{repository}`"),
             Self::Owner(owner) => format!("to be one of `{owner}`"),
+            Self::Uri(uri) => format!("`{uri}`"),
         }
     }
 }
 
-/// Which workflow has to have signed. Everything is compared as it is, nothing is a pattern.
+/// An address as it is compared: `git+https://HOST/PATH.git`, `https://HOST/PATH` and `HOST/PATH` are the same.
+fn normal(uri: &str) -> String {
+    let uri = uri.strip_prefix("git+").unwrap_or(uri);
+    let uri = uri.strip_suffix(".git").unwrap_or(uri);
+    if uri.contains("://") { uri.to_owned() } else { format!("https://{uri}") }
+}
+
+/// Which workflow has to have signed. Everything is compared as it is; only `identity` may be a pattern.
 #[derive(Clone, Debug, Default)]
 pub struct SignerExpectation {
     /// The builder, with or without its tag.
@@ -66,13 +96,19 @@ pub struct SignerExpectation {
     pub repository: Option<Repository>,
     /// The commit that the workflow is of.
     pub digest: Option<String>,
+    /// What the certificate has to name.
+    pub identity: Option<IdentityRule>,
 }
 
 impl SignerExpectation {
     /// Whether a signer was asked for.
     #[must_use]
     pub fn is_given(&self) -> bool {
-        self.builder_id.is_some() || self.workflow.is_some() || self.repository.is_some() || self.digest.is_some()
+        self.builder_id.is_some()
+            || self.workflow.is_some()
+            || self.repository.is_some()
+            || self.digest.is_some()
+            || self.identity.is_some()
     }
 }
 
@@ -96,19 +132,50 @@ impl Expectations {
         Ok(())
     }
 
-    /// Compares what the build says of its source and its start.
-    pub(super) fn check_build(&self, build: &Build) -> Result<(), ProvenanceError> {
-        let (branch, tag) = (build.branch(), build.tag());
-        if let Some(expected) = &self.branch
-            && branch.as_ref() != Some(expected)
-        {
-            let found = branch.map_or_else(|| "none".to_owned(), |branch| format!("`{branch}`"));
-            return Err(ProvenanceError::Branch { expected: expected.clone(), found });
+    pub(super) fn describe_source(&self) -> String {
+        self.source.as_ref().map_or_else(String::new, SourceExpectation::describe)
+    }
+
+    pub(super) fn check_predicate_type(&self, statement: &Statement) -> Result<(), ProvenanceError> {
+        match &self.predicate_type {
+            Some(expected) if *expected != statement.predicate_type => {
+                let (expected, found) = (format!("`{expected}`"), statement.predicate_type.clone());
+                Err(InvalidProvenance::PredicateType { expected, found }.into())
+            }
+            _ => Ok(()),
         }
-        let no_tag = |expected: &str| ProvenanceError::Tag {
-            expected: expected.to_owned(),
-            found: tag.map_or_else(|| "none".to_owned(), |tag| format!("`{tag}`")),
-        };
+    }
+
+    pub(super) fn check_level(&self, level: Level) -> Result<(), ProvenanceError> {
+        match self.min_level {
+            Some(least) if level.number.is_none_or(|number| number < least) => {
+                Err(ProvenanceError::Level { expected: least, found: level.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares what a workflow's build says of its source and its start.
+    pub(super) fn check_build(&self, build: &Build) -> Result<(), ProvenanceError> {
+        self.check_names(build.branch().as_deref(), build.tag())?;
+        for (name, expected) in &self.inputs {
+            let found = build.input(name);
+            if found != Some(expected) {
+                let found = found.map_or_else(|| "none".to_owned(), |found| format!("`{found}`"));
+                return Err(ProvenanceError::Input { name: name.clone(), expected: expected.clone(), found });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_names(&self, branch: Option<&str>, tag: Option<&str>) -> Result<(), ProvenanceError> {
+        let or_none = |found: Option<&str>| found.map_or_else(|| "none".to_owned(), |found| format!("`{found}`"));
+        if let Some(expected) = &self.branch
+            && branch != Some(expected)
+        {
+            return Err(ProvenanceError::Branch { expected: expected.clone(), found: or_none(branch) });
+        }
+        let no_tag = |expected: &str| ProvenanceError::Tag { expected: expected.to_owned(), found: or_none(tag) };
         if let Some(expected) = &self.tag
             && tag != Some(expected)
         {
@@ -120,12 +187,69 @@ impl Expectations {
                 return Err(no_tag(expected));
             }
         }
-        for (name, expected) in &self.inputs {
-            let found = build.input(name);
-            if found != Some(expected) {
-                let found = found.map_or_else(|| "none".to_owned(), |found| format!("`{found}`"));
-                return Err(ProvenanceError::Input { name: name.clone(), expected: expected.clone(), found });
+        Ok(())
+    }
+
+    /// Compares what anybody's provenance says of its builder and its source.
+    ///
+    /// Of several sources the expected one has to be among them, with everything that is expected of it.
+    pub(super) fn check_facts(&self, facts: &Facts) -> Result<(), ProvenanceError> {
+        if let Some(expected) = &self.signer.builder_id {
+            let rest = facts.builder_id.strip_prefix(expected.as_str());
+            if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('@')) {
+                let (expected, found) = (expected.clone(), facts.builder_id.clone());
+                return Err(ProvenanceError::Builder { expected, found });
             }
+        }
+        let asks_for_source = self.source.is_some()
+            || self.branch.is_some()
+            || self.tag.is_some()
+            || self.versioned_tag.is_some()
+            || self.reference.is_some()
+            || self.commit.is_some();
+        if !asks_for_source {
+            return Ok(());
+        }
+        let mut refusal = None;
+        for source in &facts.sources {
+            match self.check_source(source) {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    // What is said of the source that is meant is worth more than that others are not it.
+                    let is_closer = !matches!(error, ProvenanceError::Source { .. });
+                    if is_closer || refusal.is_none() {
+                        refusal = Some(error);
+                    }
+                }
+            }
+        }
+        Err(refusal.unwrap_or_else(|| ProvenanceError::Source {
+            expected: self.describe_source(),
+            found: "none recorded".to_owned(),
+        }))
+    }
+
+    fn check_source(&self, source: &SourceFacts) -> Result<(), ProvenanceError> {
+        if let Some(expected) = &self.source
+            && !expected.is(&source.uri)
+        {
+            let (expected, found) = (expected.describe(), format!("`{}`", source.uri));
+            return Err(ProvenanceError::Source { expected, found });
+        }
+        let reference = source.reference.as_deref();
+        let branch = reference.and_then(|reference| reference.strip_prefix("refs/heads/"));
+        self.check_names(branch, reference.and_then(|reference| reference.strip_prefix("refs/tags/")))?;
+        if let Some(expected) = &self.reference
+            && reference != Some(expected)
+        {
+            let found = reference.unwrap_or("none").to_owned();
+            return Err(ProvenanceError::Reference { expected: expected.clone(), found });
+        }
+        if let Some(expected) = &self.commit
+            && source.commit.as_ref() != Some(expected)
+        {
+            let found = source.commit.clone().unwrap_or_else(|| "none".to_owned());
+            return Err(ProvenanceError::Commit { expected: expected.clone(), found });
         }
         Ok(())
     }

@@ -22,8 +22,8 @@ pub struct Facts {
     pub builder_id: String,
     /// `buildType`.
     pub build_type: String,
-    /// What was built, where the provenance says it.
-    pub source: Option<SourceFacts>,
+    /// What was built, where the provenance says it: more than one where it does not say which of them it was.
+    pub sources: Vec<SourceFacts>,
     /// The event that triggered the build (`push`), where it is recorded.
     pub event: Option<String>,
     /// What was run of the source: a workflow, a pipeline, a script.
@@ -141,7 +141,7 @@ struct MetadataV1 {
 impl Facts {
     /// Reads SLSA provenance of any build type.
     ///
-    /// The source is the configuration's (v0.2), or the first dependency that is in Git (v1).
+    /// Sources are the configuration's (v0.2), or the dependencies that are in Git (v1).
     pub(super) fn of(statement: &Statement) -> Result<Self, InvalidProvenance> {
         match statement.predicate_type.as_str() {
             V02 => Self::v02(statement),
@@ -158,12 +158,12 @@ impl Facts {
         let Invocation { config_source: Object(config), parameters } = predicate.invocation.0;
         let dependencies = unwrap(predicate.materials);
         let configured = (!config.uri.is_empty()).then(|| SourceFacts::of(&config.uri, &config.digest));
-        let source = configured.or_else(|| SourceFacts::among(&dependencies));
+        let sources = configured.map_or_else(|| SourceFacts::among(&dependencies), |source| vec![source]);
         Ok(Self {
             predicate_type: V02.to_owned(),
             builder_id: predicate.builder.0.id,
             build_type: predicate.build_type,
-            source,
+            sources,
             entry_point: config.entry_point.filter(|entry| !entry.is_empty()),
             invocation: predicate.metadata.0.invocation,
             parameters: match parameters {
@@ -180,16 +180,32 @@ impl Facts {
         let Object(definition) = predicate.build_definition;
         let RunDetails { builder, metadata } = predicate.run_details.0;
         let dependencies = unwrap(definition.resolved_dependencies);
+        let parameter = |name: &str| definition.external_parameters.get(name).and_then(Value::as_str);
+        let mut sources = SourceFacts::among(&dependencies);
+        // GitLab's runner names the source apart, and its commit as if it were a SHA-256.
+        if let Some(uri) = parameter("source").filter(|_| sources.is_empty()) {
+            let same = dependencies.iter().find(|dependency| dependency.uri == uri);
+            let commit = same.and_then(|same| same.digest.values().find(|hex| hex.len() == 40)).cloned();
+            sources.push(SourceFacts { commit, ..SourceFacts::of(uri, &BTreeMap::new()) });
+        }
         Ok(Self {
             predicate_type: V1.to_owned(),
             builder_id: builder.0.id,
             build_type: definition.build_type,
-            source: SourceFacts::among(&dependencies),
+            sources,
+            entry_point: parameter("entryPoint").map(str::to_owned),
             invocation: metadata.0.invocation,
             parameters: definition.external_parameters,
             dependencies,
             ..Self::default()
         })
+    }
+}
+
+impl Dependency {
+    /// It as a source.
+    pub(super) fn as_source(&self) -> SourceFacts {
+        SourceFacts::of(&self.uri, &self.digest)
     }
 }
 
@@ -199,7 +215,7 @@ impl SourceFacts {
         let address = uri.strip_prefix("git+").unwrap_or(uri);
         // An `@` before the path is of the user's name.
         let path = address.find("://").and_then(|at| address[at + 3..].find('/').map(|slash| at + 3 + slash));
-        let at = path.and_then(|path| address[path..].rfind('@').map(|at| path + at));
+        let at = path.and_then(|path| address[path..].find('@').map(|at| path + at));
         let (address, reference) = match at {
             Some(at) => (&address[..at], Some(address[at + 1..].to_owned()).filter(|text| !text.is_empty())),
             None => (address, None),
@@ -208,10 +224,10 @@ impl SourceFacts {
         Self { uri: address.to_owned(), reference, commit }
     }
 
-    /// The first dependency that is in Git.
-    fn among(dependencies: &[Dependency]) -> Option<Self> {
+    /// The dependencies that are in Git.
+    fn among(dependencies: &[Dependency]) -> Vec<Self> {
         let is_git = |one: &&Dependency| one.uri.starts_with("git+") || one.digest.contains_key("gitCommit");
-        dependencies.iter().find(is_git).map(|one| Self::of(&one.uri, &one.digest))
+        dependencies.iter().filter(is_git).map(Dependency::as_source).collect()
     }
 }
 
@@ -221,4 +237,25 @@ pub(super) fn read<T: DeserializeOwned>(predicate: &Map<String, Value>) -> Resul
 
 fn unwrap<T>(objects: Vec<Object<T>>) -> Vec<T> {
     objects.into_iter().map(|Object(one)| one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(uri: &str) -> (String, Option<String>) {
+        let found = SourceFacts::of(uri, &BTreeMap::new());
+        (found.uri, found.reference)
+    }
+
+    #[test]
+    fn an_address_may_have_a_reference() {
+        let of = |uri: &str, reference: Option<&str>| (uri.to_owned(), reference.map(str::to_owned));
+        assert_eq!(source("git+https://h/o/n@refs/heads/a@b"), of("https://h/o/n", Some("refs/heads/a@b")));
+        assert_eq!(source("git+https://h/o/n@refs/heads/main"), of("https://h/o/n", Some("refs/heads/main")));
+        assert_eq!(source("git+https://me@h/o/n.git"), of("https://me@h/o/n.git", None));
+        assert_eq!(source("https://me@h"), of("https://me@h", None));
+        assert_eq!(source("o/n@main"), of("o/n@main", None));
+        assert_eq!(source("https://h/o/n@"), of("https://h/o/n", None));
+    }
 }

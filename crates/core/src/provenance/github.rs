@@ -1,10 +1,11 @@
 //! Provenance that GitHub Actions signs: slsa-github-generator's builders and GitHub's artifact attestations.
 
+use super::builder_map::MappedSigner;
 use super::builders::{self, Family, GENERATOR_WORKFLOWS, GITHUB_HOSTED, Level, Recognised, SELF_HOSTED, recognised};
 use super::git::{Repository, Workflow};
 use super::statement::Statement;
-use super::{ArtifactDigests, Build, Expectations, InvalidProvenance, ProvenanceError, Subject};
-use crate::sigstore::{Attestation, SignerCertificate, SigstoreEvidence, TrustedRoot, verify_attestation};
+use super::{Build, Expectations, Facts, InvalidProvenance, ProvenanceError, SourceExpectation};
+use crate::sigstore::{SignerCertificate, TrustedRoot};
 
 /// Who vouches for workflows on GitHub.
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
@@ -18,122 +19,37 @@ pub struct Roots {
     pub github: Option<TrustedRoot>,
 }
 
-/// Provenance that holds, and that is of the artifact. Only [`verify`] makes it.
-#[derive(Clone, Debug)]
-pub struct VerifiedProvenance {
-    payload: Vec<u8>,
-    evidence: SigstoreEvidence,
-    has_log: bool,
-    log_indices: Vec<u64>,
-    build: Build,
-    level: Level,
-    source: Repository,
-    subject: Subject,
-}
-
-impl VerifiedProvenance {
-    /// The statement, as it was signed.
-    #[must_use]
-    pub fn payload(&self) -> &[u8] {
-        &self.payload
-    }
-
-    /// Who signed, and when.
-    #[must_use]
-    pub fn evidence(&self) -> &SigstoreEvidence {
-        &self.evidence
-    }
-
-    /// Whether a transparency log has the signature. GitHub's own instance has none.
-    #[must_use]
-    pub fn has_log_entry(&self) -> bool {
-        self.has_log
-    }
-
-    /// The places in the log that the log promised.
-    #[must_use]
-    pub fn log_indices(&self) -> &[u64] {
-        &self.log_indices
-    }
-
-    /// How the artifact was built.
-    #[must_use]
-    pub fn build(&self) -> &Build {
-        &self.build
-    }
-
-    /// The level of the build.
-    #[must_use]
-    pub fn level(&self) -> Level {
-        self.level
-    }
-
-    /// The repository of the source, as the certificate has it.
-    #[must_use]
-    pub fn source(&self) -> &Repository {
-        &self.source
-    }
-
-    /// The subject that the artifact is.
-    #[must_use]
-    pub fn subject(&self) -> &Subject {
-        &self.subject
-    }
-}
-
-/// Verifies that a Sigstore bundle is provenance of an artifact, made by who was expected from what was expected.
-///
-/// # Errors
-/// [`ProvenanceError`]: the first thing that does not hold.
-pub fn verify(
-    bundle: &[u8],
-    artifact: &ArtifactDigests,
-    roots: &Roots,
+/// Judges what a workflow on GitHub signed.
+pub(super) fn judge(
+    statement: &Statement,
+    certificate: &SignerCertificate,
     expected: &Expectations,
-) -> Result<VerifiedProvenance, ProvenanceError> {
-    let attestation = verify_attestation(bundle, &roots.sigstore, roots.github.as_ref())?;
-    judge(attestation, artifact, expected)
-}
-
-/// Judges what somebody signed: the signature holds.
-fn judge(
-    attestation: Attestation,
-    artifact: &ArtifactDigests,
-    expected: &Expectations,
-) -> Result<VerifiedProvenance, ProvenanceError> {
-    let Attestation { payload, evidence, has_log, log_indices } = attestation;
-    let certificate = &evidence.certificate;
+) -> Result<(Facts, Level), ProvenanceError> {
     if certificate.issuer.as_deref() != Some(ISSUER) {
         let found = certificate.issuer.as_ref().map_or_else(|| "nobody".to_owned(), |issuer| format!("`{issuer}`"));
         return Err(ProvenanceError::Issuer { expected: ISSUER, found });
     }
     let signer = signer(certificate)?;
     let source = source(certificate)?;
-    if !expected.source.includes(&source) {
-        return Err(ProvenanceError::Source { expected: expected.source.describe(), found: format!("`{source}`") });
+    if !expected.source.as_ref().is_some_and(|expected| expected.includes(&source)) {
+        return Err(ProvenanceError::Source { expected: expected.describe_source(), found: format!("`{source}`") });
     }
     let rule = Rule::of(&signer, &source, certificate, expected)?;
-    let statement = Statement::parse(&payload)?;
-    if let Some(kind) = &expected.predicate_type
-        && *kind != statement.predicate_type
-    {
-        let expected = format!("`{kind}`");
-        return Err(InvalidProvenance::PredicateType { expected, found: statement.predicate_type }.into());
-    }
-    let build = Build::of(&statement, rule.family())?;
+    expected.check_predicate_type(statement)?;
+    let build = Build::of(statement, rule.family())?;
     let level = rule.check(&build, &signer, certificate, expected)?;
     check_claims(&build, &source, certificate, rule.family())?;
     check_certificate(certificate, expected)?;
     expected.check_build(&build)?;
-    if let Some(least) = expected.min_level
-        && level.number.is_none_or(|number| number < least)
-    {
-        return Err(ProvenanceError::Level { expected: least, found: level.to_string() });
-    }
-    let Some(subject) = statement.subject(artifact).cloned() else {
-        return Err(ProvenanceError::Subject { expected: artifact.describe(), found: subjects(&statement) });
-    };
-    Ok(VerifiedProvenance { payload, evidence, has_log, log_indices, build, level, source, subject })
+    expected.check_level(level)?;
+    let facts = build.into_facts(statement)?;
+    expected.training.check(&facts)?;
+    Ok((facts, level))
+}
+
+/// What a workflow may be called in a map of levels.
+fn mapped(signer: &Workflow) -> [MappedSigner; 2] {
+    [MappedSigner::Workflow(signer.uri.clone()), MappedSigner::Workflow(signer.to_string())]
 }
 
 /// The one workflow that the certificate names.
@@ -192,6 +108,11 @@ impl Rule {
         {
             return Err(other("repository", &repository.to_string(), &signer.repository.to_string()));
         }
+        if let Some(identity) = &wanted.identity
+            && !certificate.names.iter().any(|name| identity.fits(name))
+        {
+            return Err(other("identity", &identity.to_string(), &certificate.names.join("`, `")));
+        }
         if let Some(digest) = &wanted.digest {
             let found = certificate.claim("build_signer_digest").unwrap_or("none");
             if found != digest {
@@ -209,8 +130,11 @@ impl Rule {
         let names_runner = |builder: &str| builder == GITHUB_HOSTED || builder == SELF_HOSTED;
         let names_signer = wanted.workflow.is_some()
             || wanted.repository.is_some()
+            || wanted.identity.is_some()
+            || expected.builders.names_workflow(&mapped(signer))
             || wanted.builder_id.as_deref().is_some_and(|builder| !names_runner(builder));
-        if names_signer || expected.source.includes(&signer.repository) {
+        let is_expected = |source: &SourceExpectation| source.includes(&signer.repository);
+        if names_signer || expected.source.as_ref().is_some_and(is_expected) {
             return Ok(Self::Attest { is_own: signer.repository == *source });
         }
         Err(ProvenanceError::UnrecognisedSigner { signer: signer.to_string() })
@@ -267,6 +191,7 @@ impl Rule {
                     Some(wanted) if named.is_meant_by(wanted) => {}
                     Some(wanted) => return Err(other(wanted, found)),
                     None if named.uri.starts_with(GENERATOR_WORKFLOWS) => {}
+                    None if expected.builders.level(&mapped(signer), found).is_some() => {}
                     None => return Err(ProvenanceError::UnrecognisedSigner { signer: found.to_owned() }),
                 }
             }
@@ -285,6 +210,9 @@ impl Rule {
                     None => {}
                 }
             }
+        }
+        if let Some(level) = expected.builders.level(&mapped(signer), found) {
+            return Ok(level);
         }
         Ok(match self {
             // The first certificates do not say where a workflow ran: slsa-github-generator's builders ask for GitHub's
@@ -383,14 +311,6 @@ fn check_certificate(certificate: &SignerCertificate, expected: &Expectations) -
         }
     }
     Ok(())
-}
-
-/// The subjects, for people: the first few.
-fn subjects(statement: &Statement) -> String {
-    let digests = statement.subjects.iter().flat_map(|subject| &subject.digest);
-    let shown: Vec<String> = digests.take(4).map(|(algorithm, hex)| format!("{algorithm}:{hex}")).collect();
-    let more = statement.subjects.len().saturating_sub(4);
-    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
 #[cfg(test)]

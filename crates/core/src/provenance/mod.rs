@@ -3,7 +3,9 @@
 //! The order is fixed: signature, signer, what the document says against what the certificate says, then what the
 //! verifier expects. A level is never taken from the document: [`Level`] comes from the table in `builders`.
 
+mod artifact;
 mod build;
+mod builder_map;
 mod builders;
 pub mod cloud_build;
 mod collection;
@@ -13,17 +15,25 @@ mod expectations;
 mod facts;
 mod git;
 mod github;
+mod named;
+mod signed;
 mod statement;
+mod training;
+mod verified;
 pub mod vsa;
 
+pub use artifact::{Artifact, ArtifactDigests, Coverage, Match, ModelDigests};
 pub use build::Build;
+pub use builder_map::{BuilderMap, InvalidBuilderMap, MAX_BUILDER_MAP_BYTES, MappedSigner};
 pub use builders::Level;
-pub use collection::{
-    Document, InvalidCollection, MAX_ATTESTATIONS, MAX_PROVENANCE_BYTES, claims_digest, documents, is_cloud_build,
-};
+pub use collection::{Document, InvalidCollection, MAX_ATTESTATIONS, MAX_PROVENANCE_BYTES, documents, is_cloud_build};
+pub use dsse::InvalidEnvelope;
 pub use error::ProvenanceError;
 pub use expectations::{Expectations, InvalidExpectation, SignerExpectation, SourceExpectation};
 pub use facts::{Dependency, Facts, SourceFacts};
 pub use git::{GitSource, Repository};
-pub use github::{Roots, VerifiedProvenance, verify};
-pub use statement::{ArtifactDigests, InvalidProvenance, Subject};
+pub use github::Roots;
+pub use signed::{Named, ProvenanceTrust, SignedBy, SignedStatement, SigstoreSigner, check_document};
+pub use statement::{InvalidProvenance, Subject};
+pub use training::{InputExpectation, TRAINING_BUILD_TYPE, TRAINING_BUILDER, TrainingExpectations};
+pub use verified::{JudgedProvenance, VerifiedProvenance, judge};

@@ -19,7 +19,7 @@ pub struct CertificateEvidence {
 }
 
 /// Checks the certificates of a bundle, the leaf first, as of `signed_before` if a timestamp gives that, else as of now.
-pub(super) fn check_certificates(
+pub(crate) fn check_certificates(
     chain: &[Vec<u8>],
     trust: CertificateTrust<'_>,
     signed_before: Option<UnixTime>,

@@ -15,6 +15,7 @@ mod signature;
 use crate::envelope::{InvalidStatement, Statement};
 
 pub use certificate::CertificateEvidence;
+pub(crate) use certificate::check_certificates;
 pub use model::{CompareError, CompareOptions, Verdict, compare};
 pub use signature::{Evidence, SignatureError, SignedPayload, check_signature};
 

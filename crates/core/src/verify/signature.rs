@@ -33,6 +33,11 @@ enum Encoding {
 }
 
 impl SignedPayload {
+    /// What was signed, if it was as DSSE encodes it.
+    pub(crate) fn dsse_payload(&self) -> Option<&Arc<Vec<u8>>> {
+        (self.encoding == Encoding::Dsse).then_some(&self.bytes)
+    }
+
     pub(super) fn parse(&self) -> Result<Statement, InvalidStatement> {
         let statement = Statement::from_payload(&self.bytes)?;
         if self.encoding == Encoding::V0_2 && statement.format() != FormatVersion::V0_2 {

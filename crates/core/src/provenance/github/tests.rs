@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::super::{SignerExpectation, SourceExpectation};
+use super::super::{Artifact, ArtifactDigests, Coverage, SignerExpectation, SourceExpectation};
 use super::*;
-use crate::sigstore::Instance;
+use crate::sigstore::{Instance, verify_attestation};
 
 /// What may be anything, with the reason. A path stands for what is below it too.
 const MEANINGLESS: &[(&str, &str)] = &[
@@ -122,21 +122,13 @@ fn without(statement: &Value, path: &str) -> Value {
 
 fn expectations(repository: &str, builder_id: Option<&str>, workflow: Option<&str>) -> Expectations {
     Expectations {
-        source: SourceExpectation::Repository(Repository::parse(repository).expect(repository)),
+        source: Some(SourceExpectation::Repository(Repository::parse(repository).expect(repository))),
         signer: SignerExpectation {
             builder_id: builder_id.map(str::to_owned),
             workflow: workflow.map(str::to_owned),
             ..SignerExpectation::default()
         },
-        branch: None,
-        tag: None,
-        versioned_tag: None,
-        reference: None,
-        commit: None,
-        inputs: Vec::new(),
-        deny_self_hosted: false,
-        predicate_type: None,
-        min_level: None,
+        ..Expectations::default()
     }
 }
 
@@ -146,12 +138,15 @@ fn each_member_counts(bundle: &str, artifact: &str, expected: &Expectations) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(vectors).join("slsa");
     let bundle = std::fs::read(folder.join(bundle)).expect(bundle);
     let artifact = std::fs::File::open(folder.join(artifact)).expect(artifact);
-    let artifact = ArtifactDigests::of(artifact, true).expect("readable");
+    let algorithms = BTreeSet::from(["sha512"]);
+    let artifact = Artifact::Digests(ArtifactDigests::of(artifact, &algorithms).expect("readable"));
     let (root, github) = (TrustedRoot::embedded(Instance::Production), TrustedRoot::github());
     let attestation = verify_attestation(&bundle, &root, Some(&github)).expect("the signature holds");
     let judged = |statement: &Value| {
         let payload = serde_json::to_vec(statement).expect("JSON");
-        judge(Attestation { payload, ..attestation.clone() }, &artifact, expected).map(drop)
+        let statement = Statement::parse(&payload)?;
+        judge(&statement, &attestation.evidence.certificate, expected)?;
+        artifact.find(&statement.subjects, Coverage::Whole).map(drop)
     };
     let statement: Value = serde_json::from_slice(&attestation.payload).expect("JSON");
     judged(&statement).expect("it is accepted as it is");

@@ -1,0 +1,84 @@
+//! Provenance by somebody whom the user named: a key, a certificate, an identity. They may say anything of a build, so that
+//! nothing but what is expected of it is judged, and no level follows but from a table.
+
+use super::builder_map::MappedSigner;
+use super::signed::{SignedBy, SigstoreSigner};
+use super::statement::Statement;
+use super::{Expectations, Facts, Level, ProvenanceError, training};
+use crate::sigstore::SignerCertificate;
+use crate::verify::Evidence;
+
+/// The level of a build by a builder that is in no table.
+const UNLISTED: Level =
+    Level { number: None, reason: "the signer was named, and this builder of theirs is in no table of levels" };
+
+/// Judges what a signer whom the user named says.
+pub(super) fn judge(
+    statement: &Statement,
+    signed_by: &SignedBy,
+    expected: &Expectations,
+) -> Result<(Facts, Level), ProvenanceError> {
+    expected.check_predicate_type(statement)?;
+    let facts = training::complete(Facts::of(statement)?)?;
+    if let SignedBy::Workflow(signer) | SignedBy::Identity(signer) = signed_by {
+        check_claims(&facts, &signer.evidence.certificate)?;
+        if expected.deny_self_hosted {
+            require_hosted_runner(&signer.evidence.certificate)?;
+        }
+    }
+    expected.check_facts(&facts)?;
+    expected.training.check(&facts)?;
+    let mapped = expected.builders.level(&names(signed_by), &facts.builder_id);
+    let level = mapped.or_else(|| training::level(&facts)).unwrap_or(UNLISTED);
+    expected.check_level(level)?;
+    Ok((facts, level))
+}
+
+/// What the signer may be called in a map of levels.
+fn names(signed_by: &SignedBy) -> Vec<MappedSigner> {
+    match signed_by {
+        SignedBy::Workflow(SigstoreSigner { evidence, .. }) | SignedBy::Identity(SigstoreSigner { evidence, .. }) => {
+            let provider = evidence.certificate.issuer.as_deref().unwrap_or_default();
+            vec![MappedSigner::Identity(format!("{} {provider}", evidence.identity))]
+        }
+        SignedBy::Key(evidence) => {
+            let Evidence { key_hint, certificate, .. } = &**evidence;
+            match certificate {
+                None => vec![MappedSigner::Key(key_hint.clone())],
+                Some(certificate) => {
+                    let names = certificate.path.leaf().names();
+                    names.into_iter().map(MappedSigner::Certificate).collect()
+                }
+            }
+        }
+    }
+}
+
+/// What the job wrote is what the identity provider said of it, where it said so.
+fn check_claims(facts: &Facts, certificate: &SignerCertificate) -> Result<(), ProvenanceError> {
+    let check = |what: &'static str, claim: &str, found: Vec<&str>| match certificate.claim(claim) {
+        Some(expected) if !found.is_empty() && !found.contains(&expected) => {
+            let (expected, found) = (expected.to_owned(), found.join("`, `"));
+            Err(ProvenanceError::Claim { what, expected, found })
+        }
+        _ => Ok(()),
+    };
+    let sources = || facts.sources.iter();
+    let trimmed = |uri: &'_ str| uri.strip_suffix(".git").unwrap_or(uri).to_owned();
+    let uris: Vec<String> = sources().map(|source| trimmed(&source.uri)).collect();
+    check("the source repository", "source_repository_uri", uris.iter().map(String::as_str).collect())?;
+    // Of several sources the certificate's is the one that these are of.
+    let own = |uri: &str| certificate.claim("source_repository_uri").is_none_or(|claimed| trimmed(uri) == claimed);
+    let own: Vec<_> = sources().filter(|source| own(&source.uri)).collect();
+    let references = own.iter().filter_map(|source| source.reference.as_deref());
+    check("the source reference", "source_repository_ref", references.collect())?;
+    let commits = own.iter().filter_map(|source| source.commit.as_deref());
+    check("the source commit", "source_repository_digest", commits.collect())
+}
+
+fn require_hosted_runner(certificate: &SignerCertificate) -> Result<(), ProvenanceError> {
+    match certificate.claim("runner_environment") {
+        Some("github-hosted" | "gitlab-hosted") => Ok(()),
+        found => Err(ProvenanceError::SelfHosted { found: found.unwrap_or("none").to_owned() }),
+    }
+}

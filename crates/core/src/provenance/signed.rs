@@ -1,0 +1,166 @@
+//! Whose signature an attestation has: the first thing that is checked, and all that is known of a statement before it.
+
+use std::sync::Arc;
+
+use super::collection::Document;
+use super::dsse::Envelope;
+use super::statement::Statement;
+use super::{ProvenanceError, Roots};
+use crate::envelope::Bundle;
+use crate::key::{PublicKey, SignatureScheme};
+use crate::sigstore::{Attestation, SignerRule, SigstoreEvidence, check_named, verify_attestation};
+use crate::trust::{CertificateTrust, SignerTrust, Trust};
+use crate::verify::{Evidence, SignatureError, check_certificates, check_signature};
+
+/// Whose signature counts.
+#[derive(Clone, Copy, Debug)]
+pub enum ProvenanceTrust<'a> {
+    /// A workflow's on GitHub; which one, the expectations say.
+    GitHub(&'a Roots),
+    /// Somebody's whom the user named: a key, certificates, an identity of a Sigstore instance.
+    Named(Named<'a>),
+}
+
+/// Somebody whom the user named.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Who, and whose timestamps and logs count.
+    pub trust: Trust<'a>,
+    /// Certificates for envelopes that bring none, DER, the leaf first.
+    pub certificates: &'a [Vec<u8>],
+}
+
+/// Who signed, as far as that was established.
+#[derive(Clone, Debug)]
+pub enum SignedBy {
+    /// A workflow on GitHub, whose certificate says what ran.
+    Workflow(SigstoreSigner),
+    /// An identity that the user named, for whom a provider vouched.
+    Identity(SigstoreSigner),
+    /// A key, or certificates.
+    Key(Box<Evidence>),
+}
+
+/// A signer of a Sigstore instance.
+#[derive(Clone, Debug)]
+pub struct SigstoreSigner {
+    /// Who, and when.
+    pub evidence: SigstoreEvidence,
+    /// Whether a transparency log has the signature. GitHub's own instance has none.
+    pub has_log: bool,
+    /// The places in the log that the log promised.
+    pub log_indices: Vec<u64>,
+}
+
+/// A statement whose signature holds. Only [`check_document`] makes it.
+#[derive(Clone, Debug)]
+pub struct SignedStatement {
+    pub(super) payload: Arc<Vec<u8>>,
+    pub(super) statement: Statement,
+    pub(super) signed_by: SignedBy,
+}
+
+/// Checks who signed a document.
+///
+/// # Errors
+/// [`ProvenanceError`]: why nothing in it may be believed, or that it is no statement.
+pub fn check_document(document: &Document, trust: ProvenanceTrust<'_>) -> Result<SignedStatement, ProvenanceError> {
+    let (payload, signed_by) = match (trust, document) {
+        (ProvenanceTrust::GitHub(roots), Document::Bundle(bundle)) => {
+            let (payload, signer) = take_apart(verify_attestation(bundle, &roots.sigstore, roots.github.as_ref())?);
+            (payload, SignedBy::Workflow(signer))
+        }
+        (ProvenanceTrust::Named(named), Document::Bundle(bundle)) => check_bundle(bundle, named.trust)?,
+        (ProvenanceTrust::Named(named), Document::Envelope(envelope)) => check_envelope(envelope, named)?,
+        (ProvenanceTrust::GitHub(_), Document::Envelope(_)) => return Err(ProvenanceError::Undated),
+    };
+    let statement = Statement::parse(&payload)?;
+    Ok(SignedStatement { payload, statement, signed_by })
+}
+
+fn take_apart(attestation: Attestation) -> (Arc<Vec<u8>>, SigstoreSigner) {
+    let Attestation { payload, evidence, has_log, log_indices } = attestation;
+    (Arc::new(payload), SigstoreSigner { evidence, has_log, log_indices })
+}
+
+fn check_bundle(bundle: &[u8], trust: Trust<'_>) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
+    if let SignerTrust::Sigstore(sigstore) = trust.signer {
+        let mut attestation = verify_attestation(bundle, sigstore.root, None)?;
+        if let SignerRule::Named { identity, issuer } = sigstore.signer {
+            attestation.evidence = check_named(attestation.evidence, identity, issuer)?;
+        }
+        let (payload, signer) = take_apart(attestation);
+        return Ok((payload, SignedBy::Identity(signer)));
+    }
+    let bundle = Bundle::parse(bundle).map_err(ProvenanceError::Bundle)?;
+    let verified = check_signature(&bundle, trust)?;
+    let evidence = verified.evidence().clone();
+    // OMS once had an encoding of its own for what is signed; attestations never did.
+    let payload = verified.get().dsse_payload().ok_or_else(|| SignatureError::DoesNotVerify {
+        algorithm: evidence.key_algorithm,
+        key: evidence.key_hint.clone(),
+    })?;
+    Ok((Arc::clone(payload), SignedBy::Key(Box::new(evidence))))
+}
+
+/// Checks an envelope without a bundle: a key, or certificates that are valid now, since nothing dates the signature.
+fn check_envelope(envelope: &[u8], named: Named<'_>) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
+    let envelope = Envelope::parse(envelope)?;
+    let trust = named.trust;
+    if trust.timestamps.required {
+        return Err(SignatureError::NoTimestamp.into());
+    }
+    if trust.logs.is_some_and(|logs| logs.required) {
+        return Err(SignatureError::NoLogEntry.into());
+    }
+    let evidence = match trust.signer {
+        SignerTrust::Key(key) => check_with_key(&envelope, key)?,
+        SignerTrust::Certificates(certificates) => {
+            check_with_certificates(&envelope, certificates, named.certificates)?
+        }
+        SignerTrust::Sigstore(_) => return Err(ProvenanceError::Undated),
+    };
+    Ok((Arc::new(envelope.payload), SignedBy::Key(Box::new(evidence))))
+}
+
+fn check_with_key(envelope: &Envelope, key: &PublicKey) -> Result<Evidence, ProvenanceError> {
+    let message = envelope.signed_bytes();
+    // cosign and Tekton Chains sign SHA-256 whatever the curve.
+    let verify =
+        |signature: &[u8]| key.verify(&message, signature).or_else(|| key.verify_ecdsa_sha256(&message, signature));
+    match envelope.signatures.iter().find_map(|signature| verify(&signature.signature)) {
+        Some(scheme) => Ok(evidence(key, scheme)),
+        None => Err(SignatureError::DoesNotVerify { algorithm: key.algorithm(), key: key.hint() }.into()),
+    }
+}
+
+fn check_with_certificates(
+    envelope: &Envelope,
+    trust: CertificateTrust<'_>,
+    given: &[Vec<u8>],
+) -> Result<Evidence, ProvenanceError> {
+    let brought = envelope.signatures.iter().find(|signature| !signature.certificates.is_empty());
+    let chain = match brought {
+        _ if !given.is_empty() => given,
+        Some(signature) => &signature.certificates,
+        None => return Err(ProvenanceError::NoCertificate),
+    };
+    let (key, certificate) = check_certificates(chain, trust, None)?;
+    Ok(Evidence { certificate: Some(certificate), ..check_with_key(envelope, &key)? })
+}
+
+/// What is known of a signature that came without a bundle.
+fn evidence(key: &PublicKey, scheme: SignatureScheme) -> Evidence {
+    Evidence {
+        key_algorithm: key.algorithm(),
+        key_hint: key.hint(),
+        scheme,
+        misleading_hint: None,
+        certificate: None,
+        sigstore: None,
+        timestamps: Vec::new(),
+        log_entries: Vec::new(),
+        unchecked_log_entries: 0,
+        unchecked_timestamps: 0,
+    }
+}
