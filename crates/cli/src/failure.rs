@@ -57,6 +57,11 @@ impl Failure {
         self
     }
 
+    /// The same without what there is to say beside it.
+    pub(crate) fn copy(&self) -> Self {
+        Self { hint: self.hint.clone(), ..Self::new(self.exit, self.kind, self.message.clone()) }
+    }
+
     pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
         self.answer = Some(Box::new(answer));
         self

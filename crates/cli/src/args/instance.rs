@@ -22,7 +22,7 @@ pub(crate) struct InstanceArgs {
     /// An instance of your own: its trusted root (JSON), which does not say where to sign
     ///
     /// With every method the timestamp authorities of an instance that is named here are trusted.
-    #[arg(long, help_heading = HEADING, value_name = "FILE")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", alias = "custom-trusted-root")]
     pub(crate) trusted_root: Option<PathBuf>,
 }
 

@@ -26,7 +26,7 @@ pub(crate) use global::{Format, Global, LogLevel};
 pub(crate) use hyphens::{asks_for_json, with_hyphens};
 pub(crate) use identity::{IdentityArgs, Secret};
 pub(crate) use instance::InstanceArgs;
-pub(crate) use model::{HashArg, HashingArgs, ModelArgs};
+pub(crate) use model::{HashArg, HashingArgs, ModelArgs, ScopeArgs};
 pub(crate) use password::PasswordArgs;
 pub(crate) use repository::{RepositoryArgs, RootArgs, mirror};
 pub(crate) use services::{LogArgs, RekorVersionArg, ServiceArgs};

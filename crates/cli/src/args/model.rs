@@ -15,6 +15,13 @@ pub(crate) struct ModelArgs {
     #[arg(value_name = "MODEL_PATH")]
     pub(crate) path: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}
+
+/// What of a model is in scope.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ScopeArgs {
     /// A file or directory of the model to leave out, relative to the current directory (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) ignore_paths: Vec<PathBuf>,
@@ -56,15 +63,17 @@ pub(crate) struct ModelArgs {
 impl ModelArgs {
     /// The arguments for a model with every default.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
+        let scope = ScopeArgs {
             ignore_paths: Vec::new(),
             ignore_git_paths: true,
             no_ignore_git_paths: false,
             allow_symlinks: false,
-        }
+        };
+        Self { path, scope }
     }
+}
 
+impl ScopeArgs {
     pub(crate) fn ignores_git_paths(&self) -> bool {
         self.ignore_git_paths && !self.no_ignore_git_paths
     }

@@ -63,7 +63,7 @@ impl List {
         let parameters = Parameters {
             serialization: hashing.serialization(),
             hash: hashing.hash.into(),
-            symlinks: model.symlinks(),
+            symlinks: model.scope.symlinks(),
             ignore_paths: self.recorded.entries().map(str::to_owned).collect(),
         };
         let total_bytes = self.length_bytes();
@@ -74,11 +74,11 @@ impl List {
 
 /// Lists a model as a signer does: everything counts that is not left out, and anything else is an error.
 pub(crate) fn list(args: &ModelArgs, signature: &Path, console: &Console) -> Result<List, Failure> {
-    let location = LocalModel::locate(&args.path, args.symlinks())?;
+    let location = LocalModel::locate(&args.path, args.scope.symlinks())?;
     let Exclusions { all, recorded } =
-        exclusions(&location, args.ignores_git_paths(), &args.ignore_paths, Some(signature), console)?;
+        exclusions(&location, args.scope.ignores_git_paths(), &args.scope.ignore_paths, Some(signature), console)?;
     let nothing = HashSet::new();
-    let model = LocalModel::open(&args.path, &LocalModel::signing_rules(args.symlinks(), &all, &nothing))?;
+    let model = LocalModel::open(&args.path, &LocalModel::signing_rules(args.scope.symlinks(), &all, &nothing))?;
     let problems = |finding: &Finding| match finding {
         Finding::Problem { path, problem } => Some((path.clone(), problem.clone())),
         Finding::FollowedOutside { .. } | Finding::DirectoryLinkSkipped { .. } => None,

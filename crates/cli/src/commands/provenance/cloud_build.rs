@@ -2,75 +2,90 @@
 
 use model_transparency::provenance::Repository;
 use model_transparency::provenance::cloud_build::{
-    CheckError, CloudBuildKeys, Expected, ImageDigest, InvalidExpectation, Mismatch, Source, VersionedTag, verify,
+    CheckError, CloudBuildKeys, Expected, ImageDigest, InvalidExpectation, MAX_KEYS_BYTES, Mismatch, VersionedTag,
+    verify as verify_file,
 };
 
-use super::verify::{Args, digests};
+use super::artifact::digest;
+use super::policy::PolicyArgs;
+use super::verify::{Checked, Request};
 use crate::failure::Failure;
+use crate::inputs::read_limited;
 use crate::output::{Answer, cloud_build_answer};
 
-/// Verifies the images with the keys that the tool was built with.
-pub(super) fn run(args: &Args, file: &[u8]) -> Result<Answer, Failure> {
-    let path = args.provenance_path.display();
-    if let Some(flag) = args.github_flag() {
+/// Verifies the images with the keys that the tool was built with, or with those that were given.
+pub(super) fn verify(request: &Request<'_>, file: &[u8]) -> Result<(Answer, Vec<Checked>), Failure> {
+    let policy = &request.provenance.policy;
+    let path = request.provenance.provenance_path.display();
+    let other = policy
+        .not_for_cloud_build()
+        .or_else(|| request.signer.is_given().then_some("a signer"))
+        .or_else(|| request.instance.is_given().then_some("an instance of Sigstore"));
+    if let Some(flag) = other {
         return Err(Failure::usage(format!("{flag} is not for provenance of Google Cloud Build, which `{path}` is")));
     }
-    let source = match (&args.source_uri, &args.repo) {
-        (Some(uri), _) => uri.clone(),
-        (None, Some(repo)) => Repository::parse(repo)
-            .map(|repo| repo.url())
-            .ok_or_else(|| Failure::usage(format!("--repo: expected a repository on GitHub, found `{repo}`")))?,
-        (None, None) => {
-            return Err(Failure::usage(
-                "provenance of Google Cloud Build needs --source-uri or --repo: anybody can have it \
-                                       build their own source",
-            ));
-        }
-    };
-    let provenance = verify(file, &CloudBuildKeys::embedded())
+    let source = source(policy)?;
+    let provenance = verify_file(file, &keys(request)?)
         .map_err(|error| Failure::rejected("invalid_provenance", format!("{path}: {error}")))?;
-    let mut verified = Vec::new();
-    for name in &args.artifacts {
-        let image = digests(name, false)?.describe();
-        let expected = expected(args, &image, &source).map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
+    let (mut verified, mut checked) = (Vec::new(), Vec::new());
+    for name in request.artifacts {
+        let digests = digest(name).ok_or_else(|| {
+            Failure::usage(format!(
+                "provenance of Google Cloud Build is about images: expected NAME@sha256:HEX, found `{name}`"
+            ))
+        })??;
+        let expected = expected(policy, &digests.describe(), &source)
+            .map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
         let entry = provenance
             .check(&expected)
             .map_err(|error| Failure::rejected(kind(&error), format!("`{name}`: {path}: {error}")))?;
-        if let Some(commit) = &args.source_digest {
-            let found = match &entry.facts().source {
-                Source::Git { commit, .. } => commit.as_str(),
-                Source::Storage { .. } => "none",
-            };
-            if commit != found {
-                let message = format!("`{name}`: {path}: expected the source commit `{commit}`, found `{found}`");
-                return Err(Failure::rejected("wrong_commit", message));
-            }
-        }
-        let level = entry.facts().builder.level();
-        if let Some(least) = args.min_level
-            && level.number.is_none_or(|number| number < least)
-        {
-            let message = format!("`{name}`: {path}: expected SLSA Build level {least} at least, found {level}");
-            return Err(Failure::rejected("level_too_low", message));
-        }
+        let level = entry.facts().builder.level().number;
+        checked.push(Checked { name: name.clone(), digests: digests.by_algorithm().clone(), level });
         verified.push((name.as_str(), entry));
     }
-    Ok(cloud_build_answer(&args.provenance_path, &verified, &provenance, args.print_provenance))
+    let path = &request.provenance.provenance_path;
+    Ok((cloud_build_answer(path, &verified, &provenance, request.print_provenance), checked))
 }
 
-fn expected(args: &Args, image: &str, source: &str) -> Result<Expected, InvalidExpectation> {
+fn source(policy: &PolicyArgs) -> Result<String, Failure> {
+    match (&policy.source_uri, &policy.repo) {
+        (Some(uri), _) => Ok(uri.clone()),
+        (None, Some(repo)) => Repository::parse(repo)
+            .map(|repo| repo.url())
+            .ok_or_else(|| Failure::usage(format!("--repo: expected a repository on GitHub, found `{repo}`"))),
+        (None, None) => Err(Failure::usage(
+            "provenance of Google Cloud Build needs --source-uri or --repo: anybody can have it build their own source",
+        )),
+    }
+}
+
+fn keys(request: &Request<'_>) -> Result<CloudBuildKeys, Failure> {
+    const WHAT: &str = "the keys of Google Cloud Build";
+    let Some(path) = &request.provenance.cloud_build_keys else { return Ok(CloudBuildKeys::embedded()) };
+    let bytes = read_limited(WHAT, path, MAX_KEYS_BYTES as u64 + 1)?;
+    CloudBuildKeys::from_json(&bytes)
+        .map_err(|error| Failure::rejected("invalid_key", format!("{WHAT} `{}`: {error}", path.display())))
+}
+
+fn expected(policy: &PolicyArgs, image: &str, source: &str) -> Result<Expected, InvalidExpectation> {
     let mut expected = Expected::new(ImageDigest::parse(image)?, source)?;
-    if let Some(builder) = &args.builder_id {
+    if let Some(builder) = &policy.builder_id {
         expected = expected.builder(builder)?;
     }
-    if let Some(branch) = &args.source_branch {
+    if let Some(branch) = &policy.source_branch {
         expected = expected.branch(branch);
     }
-    if let Some(tag) = &args.source_tag {
+    if let Some(tag) = &policy.source_tag {
         expected = expected.tag(tag);
     }
-    if let Some(version) = &args.source_versioned_tag {
+    if let Some(version) = &policy.source_versioned_tag {
         expected = expected.versioned_tag(VersionedTag::parse(version)?);
+    }
+    if let Some(commit) = &policy.source_digest {
+        expected = expected.commit(commit);
+    }
+    if let Some(level) = policy.min_level {
+        expected = expected.min_level(level);
     }
     Ok(expected)
 }
@@ -87,6 +102,8 @@ fn kind(error: &CheckError) -> &'static str {
         Some(Mismatch::NoBranch { .. } | Mismatch::Branch { .. }) => "wrong_branch",
         Some(Mismatch::NoTag { .. } | Mismatch::Tag { .. } | Mismatch::VersionedTag { .. }) => "wrong_tag",
         Some(Mismatch::Ref { .. }) => "wrong_reference",
+        Some(Mismatch::Commit { .. }) => "wrong_commit",
+        Some(Mismatch::Level { .. }) => "level_too_low",
         None => "no_provenance",
     }
 }

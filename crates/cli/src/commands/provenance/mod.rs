@@ -1,7 +1,11 @@
 //! `provenance`: how a model was made. A file for each subcommand.
 
+mod artifact;
+mod check;
 mod cloud_build;
-mod verify;
+mod policy;
+mod signer;
+pub(crate) mod verify;
 
 use clap::Subcommand;
 
@@ -23,6 +27,10 @@ pub(crate) struct Args {
 enum Command {
     Verify(Box<verify::Args>),
 }
+
+pub(crate) use check::{Provenance, Question};
+pub(crate) use policy::PolicyArgs;
+pub(crate) use signer::ProvenanceSignerArgs;
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     match &args.command {

@@ -117,7 +117,7 @@ pub(crate) fn check(common: &Common, inputs: &[(&str, &Path)]) -> Result<(), Fai
 
 /// [`check`] for a method that keeps no key.
 fn check_target(target: &Target, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
-    let location = LocalModel::locate(&target.model.path, target.model.symlinks())?;
+    let location = LocalModel::locate(&target.model.path, target.model.scope.symlinks())?;
     signature_file::check_target(&target.signature, &location, inputs)
 }
 
@@ -208,7 +208,7 @@ fn warn(target: &Target, model: &LocalModel, console: &Console) {
     if model.is_single_file() {
         console.note("the Python tool can't verify a single file by its name, which OMS §6.1.2 asks for");
     }
-    if target.model.symlinks() == SymlinkPolicy::Allow {
+    if target.model.scope.symlinks() == SymlinkPolicy::Allow {
         console.note("a later version of OMS is expected to drop symbolic links");
     }
 }

@@ -172,7 +172,7 @@ pub(crate) fn verify(
         console.warn(&format!("the bundle says that key {hint} signed it, but the key given did"));
     }
     let Exclusions { all, .. } =
-        exclusions(&location, model.ignores_git_paths(), &model.ignore_paths, Some(&signature), console)?;
+        exclusions(&location, model.scope.ignores_git_paths(), &model.scope.ignore_paths, Some(&signature), console)?;
 
     let total_bytes = AtomicU64::new(0);
     let verdict = console.hashing(
@@ -182,7 +182,7 @@ pub(crate) fn verify(
             let options = CompareOptions {
                 ignore: &all,
                 unsigned: common.unsigned(),
-                widen_symlinks: model.symlinks() == SymlinkPolicy::Allow,
+                widen_symlinks: model.scope.symlinks() == SymlinkPolicy::Allow,
                 hashing: *hashing,
             };
             compare(statement, &options, |rules| {

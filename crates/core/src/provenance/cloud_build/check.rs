@@ -36,6 +36,8 @@ pub struct Expected {
     branch: Option<String>,
     tag: Option<String>,
     versioned_tag: Option<VersionedTag>,
+    commit: Option<String>,
+    min_level: Option<u8>,
 }
 
 impl Expected {
@@ -50,7 +52,16 @@ impl Expected {
             return Err(InvalidExpectation::Source);
         }
         let address = if address.contains("://") { address.to_owned() } else { format!("https://{address}") };
-        Ok(Self { image, source: address, builder: None, branch: None, tag: None, versioned_tag: None })
+        Ok(Self {
+            image,
+            source: address,
+            builder: None,
+            branch: None,
+            tag: None,
+            versioned_tag: None,
+            commit: None,
+            min_level: None,
+        })
     }
 
     /// The builder: with `@VERSION` exactly that one, else any version of it.
@@ -87,6 +98,20 @@ impl Expected {
     #[must_use]
     pub fn versioned_tag(mut self, version: VersionedTag) -> Self {
         self.versioned_tag = Some(version);
+        self
+    }
+
+    /// The commit, in hex.
+    #[must_use]
+    pub fn commit(mut self, commit: &str) -> Self {
+        self.commit = Some(commit.to_owned());
+        self
+    }
+
+    /// The lowest SLSA Build level that is enough.
+    #[must_use]
+    pub fn min_level(mut self, level: u8) -> Self {
+        self.min_level = Some(level);
         self
     }
 }
@@ -137,7 +162,22 @@ impl VerifiedEntry {
                 return Err(Mismatch::VersionedTag { expected: version.text().to_owned(), found: found.to_owned() });
             }
         }
-        Ok(())
+        if let Some(commit) = &expected.commit {
+            let found = match &facts.source {
+                Source::Git { commit, .. } => commit.as_str(),
+                Source::Storage { .. } => "none",
+            };
+            if found != commit {
+                return Err(Mismatch::Commit { expected: commit.clone(), found: found.to_owned() });
+            }
+        }
+        let level = facts.builder.level();
+        match expected.min_level {
+            Some(least) if level.number.is_none_or(|number| number < least) => {
+                Err(Mismatch::Level { expected: least, found: level.to_string() })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -331,6 +371,22 @@ pub enum Mismatch {
         /// What was expected.
         expected: String,
         /// What there is.
+        found: String,
+    },
+    /// Another commit.
+    #[error("expected the source commit `{expected}`, found `{found}`")]
+    Commit {
+        /// What was expected.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
+    /// The level is too low.
+    #[error("expected SLSA Build level {expected} at least, found {found}")]
+    Level {
+        /// The lowest that is enough.
+        expected: u8,
+        /// What the table says, and why.
         found: String,
     },
     /// The branch or tag is not what the configuration was read at.

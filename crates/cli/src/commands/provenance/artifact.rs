@@ -1,0 +1,127 @@
+//! What provenance is asked about: a digest, a file, or a model that is a directory.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model_transparency::hash::ReadAt;
+use model_transparency::model::ModelSource;
+use model_transparency::provenance::{Artifact, ArtifactDigests, ModelDigests};
+
+use crate::args::{Global, HashArg, HashingArgs, ModelArgs, ScopeArgs};
+use crate::commands::digest::list;
+use crate::failure::Failure;
+use crate::output::Console;
+
+/// The digest that `artifact` is, if it is one (`sha256:HEX`, `NAME@sha256:HEX`) and no file is called so.
+pub(super) fn digest(artifact: &str) -> Option<Result<ArtifactDigests, Failure>> {
+    let digest = artifact.rsplit_once('@').map_or(artifact, |(_, digest)| digest);
+    let (algorithm, hex) = digest.split_once(':')?;
+    if !matches!(algorithm, "sha256" | "sha384" | "sha512") || Path::new(artifact).exists() {
+        return None;
+    }
+    let mut digests = ArtifactDigests::default();
+    Some(if digests.add(algorithm, hex) {
+        Ok(digests)
+    } else {
+        Err(Failure::usage(format!("expected a digest as `{algorithm}:` and hex digits, found `{artifact}`")))
+    })
+}
+
+/// Refuses what is not there, before anything takes long.
+pub(super) fn require(artifact: &str) -> Result<(), Failure> {
+    match digest(artifact) {
+        Some(found) => found.map(drop),
+        None => open(Path::new(artifact)).map(drop),
+    }
+}
+
+/// Reads the artifact, with `algorithms` beside SHA-256. What is at `beside` is no part of a directory.
+pub(super) fn read(
+    artifact: &str,
+    algorithms: &BTreeSet<&str>,
+    scope: &ScopeArgs,
+    beside: &Path,
+    global: &Global,
+    console: &Console,
+) -> Result<Artifact, Failure> {
+    if let Some(digests) = digest(artifact) {
+        return Ok(Artifact::Digests(digests?));
+    }
+    let path = Path::new(artifact);
+    let file = open(path)?;
+    let metadata = file.metadata().map_err(|error| Failure::unreadable("the file", path, &error))?;
+    if metadata.is_dir() {
+        let model = ModelArgs { path: path.to_owned(), scope: scope.clone() };
+        return directory(&model, algorithms, beside, global, console).map(Artifact::Model);
+    }
+    let total_bytes = metadata.len();
+    let digests = console.hashing(
+        global.jobs,
+        || total_bytes,
+        |options| ArtifactDigests::of(Counted { inner: file, count: options.progress_bytes }, algorithms),
+    );
+    digests.map(Artifact::Digests).map_err(|error| Failure::unreadable("the file", path, &error))
+}
+
+fn open(path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| Failure::unreadable("the file", path, &error))
+}
+
+fn directory(
+    model: &ModelArgs,
+    algorithms: &BTreeSet<&str>,
+    beside: &Path,
+    global: &Global,
+    console: &Console,
+) -> Result<ModelDigests, Failure> {
+    let list = list(model, beside, console)?;
+    let hashing = HashingArgs { hash: HashArg::Sha256, shard_size: None };
+    let manifest = list.hash(model, &hashing, global, console, None)?;
+    let mut digests = ModelDigests::of(&manifest).ok_or_else(|| Failure::usage("expected a model of whole files"))?;
+    if algorithms.iter().any(|algorithm| *algorithm != "sha256") {
+        let paths: HashMap<String, usize> =
+            list.model.files().iter().enumerate().map(|(index, file)| (file.path.to_string(), index)).collect();
+        for (path, index) in paths {
+            let failed = |error: String| Failure::could_not_check("unreadable", format!("`{path}`: {error}"));
+            let file = list.model.open(index).map_err(|error| failed(error.to_string()))?;
+            let reader = Sequential { file: file.as_ref(), offset: 0 };
+            let more = ArtifactDigests::of(reader, algorithms).map_err(|error| failed(error.to_string()))?;
+            file.finish().map_err(|error| failed(error.to_string()))?;
+            digests.add(&path, more);
+        }
+    }
+    Ok(digests)
+}
+
+/// Counts what is read, for a progress bar.
+struct Counted<'a, R> {
+    inner: R,
+    count: Option<&'a AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        if let Some(count) = self.count {
+            count.fetch_add(length as u64, Ordering::Relaxed);
+        }
+        Ok(length)
+    }
+}
+
+/// A file from its beginning to its end.
+struct Sequential<'a> {
+    file: &'a dyn ReadAt,
+    offset: u64,
+}
+
+impl Read for Sequential<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buffer, self.offset)?;
+        self.offset += length as u64;
+        Ok(length)
+    }
+}
