@@ -35,7 +35,7 @@ use progress::Screen;
 pub(crate) use provenance::{VerifiedArtifact, provenance_answer};
 pub(crate) use text::{Fields, count, escape, size};
 pub(crate) use trust::{exported_answer, kept_answer, trust_answer};
-pub(crate) use verify::{Signed, sign_answer, verify_answer};
+pub(crate) use verify::{Joined, Signed, sign_answer, verify_answer};
 pub(crate) use vsa::{Shown, vsa_answer};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();

@@ -7,17 +7,27 @@ use model_transparency::envelope::{LogEntryRecord, Statement};
 use model_transparency::key::SignatureScheme;
 use model_transparency::manifest::{Parameters, Serialization};
 use model_transparency::model::{Finding, SymlinkPolicy};
+use model_transparency::provenance::VerifiedProvenance;
 use model_transparency::verify::{Evidence, Verdict};
 use serde_json::{Value, json};
 
 use super::certificate::{add_path, certificate_json, path_json, timestamps_json, voucher};
+use super::provenance::{add_provenance, provenance_json};
 use super::sigstore::{
     add_claims, add_signer, add_verified_entries, new_log_entries_json, signer_json, verified_entries_json,
 };
 use super::{Answer, Fields, GOOD, count, size};
+use crate::commands::provenance::PolicyArgs;
+
+/// Provenance that holds beside a signature.
+pub(crate) struct Joined<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) provenance: &'a VerifiedProvenance<'a>,
+    pub(crate) policy: &'a PolicyArgs,
+}
 
 /// The answer of `verify`.
-pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -> Answer {
+pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, joined: Option<&Joined<'_>>) -> Answer {
     let Verdict { evidence, statement, .. } = verdict;
     let manifest = statement.manifest();
     let ignored: Vec<&str> = verdict.ignored.entries().collect();
@@ -91,7 +101,15 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict) -
     if let Some(sigstore) = &evidence.sigstore {
         json["signer"]["sigstore"] = signer_json(sigstore);
     }
-    Answer { human: format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text()), json }
+    let mut human = format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text());
+    if let Some(Joined { path, provenance, policy }) = joined {
+        let mut fields = Fields::default();
+        add_provenance(&mut fields, path, provenance, policy);
+        human.push_str(&fields.into_text());
+        json["provenance"] = provenance_json(provenance, policy);
+        json["provenance"]["path"] = path.display().to_string().into();
+    }
+    Answer { human, json }
 }
 
 /// A model that was signed.

@@ -214,6 +214,13 @@ impl ModelDigests {
         Some(Self { files, whole })
     }
 
+    /// The root digest of a manifest of any kind, and nothing of its files.
+    #[must_use]
+    pub fn root_of(manifest: &Manifest) -> Self {
+        let whole = BTreeMap::from([("sha256".to_owned(), manifest.root_digest().to_hex())]);
+        Self { files: Vec::new(), whole }
+    }
+
     /// The paths of the files.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|(path, _)| path.as_str())

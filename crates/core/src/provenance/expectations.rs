@@ -55,7 +55,7 @@ impl SourceExpectation {
         match self {
             Self::Repository(expected) => expected == repository,
             Self::Owner(owner) => owner == repository.owner(),
-            Self::Uri(uri) => normal(uri) == normal(&repository.url()),
+            Self::Uri(uri) => Repository::parse(uri).as_ref() == Some(repository),
         }
     }
 

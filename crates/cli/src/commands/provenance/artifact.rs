@@ -39,7 +39,7 @@ pub(super) fn require(artifact: &str) -> Result<(), Failure> {
 }
 
 /// Reads the artifact, with `algorithms` beside SHA-256. What is at `beside` is no part of a directory.
-pub(super) fn read(
+pub(crate) fn read(
     artifact: &str,
     algorithms: &BTreeSet<&str>,
     scope: &ScopeArgs,

@@ -42,6 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 impl Provenance {
     /// Reads and judges the attestations of a file. One has to be as expected.
     pub(crate) fn read(question: &Question<'_>, console: &Console) -> Result<Self, Failure> {
+        question.signer.require(question.policy)?;
         let bytes = read(question.path)?;
         if is_cloud_build(&bytes) {
             let path = question.path.display();

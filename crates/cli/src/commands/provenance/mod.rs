@@ -1,6 +1,6 @@
 //! `provenance`: how a model was made. A file for each subcommand.
 
-mod artifact;
+pub(crate) mod artifact;
 mod check;
 mod cloud_build;
 mod policy;

@@ -118,6 +118,17 @@ impl PolicyArgs {
         self.source_uri.is_some() || self.repo.is_some() || self.owner.is_some()
     }
 
+    /// A workflow on GitHub builds what is on GitHub.
+    pub(super) fn require_github(&self) -> Result<(), Failure> {
+        match &self.source_uri {
+            Some(uri) if Repository::parse(uri).is_none() => Err(Failure::usage(format!(
+                "--source-uri: expected a repository on GitHub, found `{uri}`"
+            ))
+            .with_hint("of what others build, say whose signature counts: --key, --certificate-chain or --identity")),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the workflow that signed was named.
     pub(crate) fn names_signer(&self) -> bool {
         self.builder_id.is_some()

@@ -133,7 +133,7 @@ enum Kind {
 }
 
 impl SignerArgs {
-    /// Whether a flag of these was given that is not for Google Cloud Build.
+    /// Whether somebody was named.
     pub(super) fn is_given(&self) -> bool {
         self.key.is_some()
             || !self.certificate_chain.is_empty()
@@ -149,14 +149,24 @@ impl SignerArgs {
         key.chain(chain.map(|path| ("the certificate", path.as_path())))
     }
 
-    /// Reads what is trusted, and says what a workflow's certificate has to name. Without a source or a signer there is no
-    /// verdict: anybody can make provenance.
+    /// Without a source or a signer there is no verdict.
+    pub(super) fn require(&self, policy: &PolicyArgs) -> Result<(), Failure> {
+        if policy.names_source() || self.is_given() {
+            return Ok(());
+        }
+        let message = "provenance needs an expectation, --source-uri, --repo or --owner, or whose signature counts (--key, \
+                       --certificate-chain, --identity): anybody can make provenance of a build of their own";
+        Err(Failure::usage(message))
+    }
+
+    /// Reads what is trusted, and says what a workflow's certificate has to name.
     pub(super) fn read(
         &self,
         policy: &PolicyArgs,
         instance: &InstanceArgs,
         console: &Console,
     ) -> Result<(Signer, Option<IdentityRule>), Failure> {
+        self.require(policy)?;
         let identity = rule("--identity", self.identity.as_deref(), self.identity_regexp.as_deref())?;
         let is_named = self.key.is_some() || !self.certificate_chain.is_empty();
         let is_workflow = !is_named
@@ -166,6 +176,7 @@ impl SignerArgs {
             return Err(Failure::usage(format!("{flag} is about workflows on GitHub, and another signer was named")));
         }
         if is_workflow {
+            policy.require_github()?;
             let root = resolve(instance, console)?.root;
             let github = (!instance.is_given()).then(TrustedRoot::github);
             let kind = Kind::Workflow(Box::new(Roots { sigstore: root, github }));
@@ -187,13 +198,6 @@ impl SignerArgs {
                 (Some(identity), Some(provider)) => {
                     let root = Box::new(resolve(instance, console)?.root);
                     return Ok((Signer::of(Kind::Identity { root, identity, provider }), None));
-                }
-                (None, None) => {
-                    return Err(Failure::usage(
-                        "provenance says nothing without an expectation: give --source-uri, --repo or --owner for what a \
-                         workflow on GitHub built, or whose signature counts",
-                    )
-                    .with_hint("anybody can make provenance of a build of their own"));
                 }
                 (identity, _) => {
                     let missing = if identity.is_none() { "--identity NAME" } else { "--identity-provider URL" };

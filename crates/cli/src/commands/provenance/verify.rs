@@ -99,6 +99,7 @@ pub(crate) fn verify(
     console: &Console,
 ) -> Result<(Answer, Vec<Checked>), Failure> {
     let ProvenanceArgs { provenance_path: path, policy, digest_alg, .. } = request.provenance;
+    request.signer.require(policy)?;
     let bytes = read(path)?;
     if is_cloud_build(&bytes) {
         return cloud_build::verify(request, &bytes);

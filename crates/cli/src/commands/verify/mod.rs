@@ -11,14 +11,16 @@ use clap::{ArgAction, Subcommand};
 use model_transparency::envelope::Bundle;
 use model_transparency::log::LogKeys;
 use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
+use model_transparency::provenance::{Artifact, ModelDigests, VerifiedProvenance};
 use model_transparency::trust::{LogTrust, SignerTrust, TimestampTrust, Trust, UnknownLogs};
-use model_transparency::verify::{CompareError, CompareOptions, check_signature, compare};
+use model_transparency::verify::{CompareError, CompareOptions, Verdict, check_signature, compare};
 
+use super::provenance::{PolicyArgs, Provenance, ProvenanceSignerArgs, Question, artifact};
 use crate::args::{Global, InstanceArgs, ModelArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::inputs::{Exclusions, exclusions, now, timestamp_authorities};
 use crate::instance::resolve;
-use crate::output::{Answer, Console, verify_answer};
+use crate::output::{Answer, Console, Joined, verify_answer};
 use crate::signature_file;
 
 pub(crate) use sigstore::rule;
@@ -88,6 +90,39 @@ pub(crate) struct Common {
 
     #[command(flatten)]
     instance: InstanceArgs,
+
+    #[command(flatten)]
+    provenance: JoinedArgs,
+}
+
+/// Provenance that is verified beside the signature.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct JoinedArgs {
+    /// SLSA provenance of the model, which has to hold too and to be of what was signed
+    #[arg(long, value_name = "FILE", help_heading = "Provenance")]
+    provenance_path: Option<PathBuf>,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
+    signer: ProvenanceSignerArgs,
+}
+
+impl JoinedArgs {
+    /// Reads and judges the provenance, if there is one to be.
+    fn read(&self, instance: &InstanceArgs, console: &Console) -> Result<Option<Provenance>, Failure> {
+        let Some(path) = &self.provenance_path else {
+            return match self.policy.first_flag().or_else(|| self.signer.first_flag()) {
+                Some(flag) => {
+                    Err(Failure::usage(format!("{flag} is about provenance: give it with --provenance-path")))
+                }
+                None => Ok(None),
+            };
+        };
+        let question = Question { path, policy: &self.policy, signer: &self.signer.as_signer(), instance };
+        Provenance::read(&question, console).map(Some)
+    }
 }
 
 impl Common {
@@ -112,6 +147,7 @@ pub(crate) fn key(
         require_log: false,
         timestamps: TimestampArgs::default(),
         instance: InstanceArgs::default(),
+        provenance: JoinedArgs::default(),
     };
     key::run(&key::Args::new(common, public_key.to_owned()), global, console)
 }
@@ -143,6 +179,7 @@ pub(crate) fn verify(
 ) -> Result<Answer, Failure> {
     let model = &common.model;
     let location = LocalModel::locate(&model.path, SymlinkPolicy::Allow)?;
+    let provenance = common.provenance.read(&common.instance, console)?;
     let authorities = match signer {
         // Its trusted root says whose timestamps count.
         SignerTrust::Sigstore(_) => Vec::new(),
@@ -203,7 +240,48 @@ pub(crate) fn verify(
         error => error.into(),
     })?;
     warn_of_links(&verdict.findings, console);
-    Ok(verify_answer(&model.path, &signature, &verdict))
+    let policy = &common.provenance.policy;
+    let found = match &provenance {
+        Some(provenance) => Some(of_the_same(provenance, common, &verdict, &signature, global, console)?),
+        None => None,
+    };
+    let path = common.provenance.provenance_path.as_deref();
+    let joined = path.zip(found.as_ref()).map(|(path, provenance)| Joined { path, provenance, policy });
+    Ok(verify_answer(&model.path, &signature, &verdict, joined.as_ref()))
+}
+
+/// What of the provenance is of the model that was signed.
+fn of_the_same<'a>(
+    provenance: &'a Provenance,
+    common: &Common,
+    verdict: &Verdict,
+    signature: &Path,
+    global: &Global,
+    console: &Console,
+) -> Result<VerifiedProvenance<'a>, Failure> {
+    let (path, scope) = (&common.model.path, &common.model.scope);
+    let coverage = common.provenance.policy.coverage();
+    let named = |failure: Failure| {
+        let message = format!("the model is as signed, and its provenance is not as expected: {}", failure.message);
+        Failure { message, ..failure }
+    };
+    let algorithms = provenance.algorithms();
+    let manifest = verdict.statement.manifest();
+    let is_file = path.is_file();
+    // What was signed is known by its digests already; only of others is the model read again.
+    if let Some(model) =
+        ModelDigests::of(manifest).filter(|_| !is_file && algorithms.iter().all(|one| *one == "sha256"))
+    {
+        return provenance.find(&Artifact::Model(model), coverage).map_err(named);
+    }
+    if !is_file && let Ok(found) = provenance.find(&Artifact::Model(ModelDigests::root_of(manifest)), coverage) {
+        return Ok(found);
+    }
+    let Some(text) = path.to_str() else {
+        return Err(Failure::usage(format!("`{}`: expected a path in UTF-8", path.display())));
+    };
+    let artifact = artifact::read(text, &algorithms, scope, signature, global, console)?;
+    provenance.find(&artifact, coverage).map_err(named)
 }
 
 /// The logs of the instance, if there is something to check with them.
