@@ -109,14 +109,14 @@ pub(crate) fn verify(
             format!("--cloud-build-keys is for provenance of Google Cloud Build, which `{}` is not", path.display());
         return Err(Failure::usage(message));
     }
+    for name in request.artifacts {
+        artifact::require(name)?;
+    }
     let question = Question { path, policy, signer: request.signer, instance: request.instance };
     let provenance = Provenance::judge(&question, &bytes, console)?;
     drop(bytes);
     let mut algorithms = provenance.algorithms();
     algorithms.extend(digest_alg.as_deref());
-    for name in request.artifacts {
-        artifact::require(name)?;
-    }
     let (mut verified, mut checked) = (Vec::new(), Vec::new());
     for name in request.artifacts {
         let artifact = artifact::read(name, &algorithms, request.scope, path, global, console)?;
