@@ -24,6 +24,10 @@ pub struct Facts {
     pub build_type: String,
     /// What was built, where the provenance says it.
     pub source: Option<SourceFacts>,
+    /// All that could be what was built: `source` alone, or several where the provenance does not say which it is.
+    pub sources: Vec<SourceFacts>,
+    /// Where the definition of the build is from, such as a pipeline: not necessarily of what was built.
+    pub definition: Option<SourceFacts>,
     /// The event that triggered the build (`push`), where it is recorded.
     pub event: Option<String>,
     /// What was run of the source: a workflow, a pipeline, a script.
@@ -39,7 +43,7 @@ pub struct Facts {
 }
 
 /// The source of a build.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceFacts {
     /// Where it is, without `git+` and without the reference.
     pub uri: String,
@@ -134,7 +138,8 @@ struct RunDetails {
 
 #[derive(Default, Deserialize)]
 struct MetadataV1 {
-    #[serde(rename = "invocationId")]
+    // Go's in-toto library wrote `invocationID` before it wrote what the specification has.
+    #[serde(rename = "invocationId", alias = "invocationID")]
     invocation: Option<String>,
 }
 
@@ -158,12 +163,14 @@ impl Facts {
         let Invocation { config_source: Object(config), parameters } = predicate.invocation.0;
         let dependencies = unwrap(predicate.materials);
         let configured = (!config.uri.is_empty()).then(|| SourceFacts::of(&config.uri, &config.digest));
-        let source = configured.or_else(|| SourceFacts::among(&dependencies));
+        let source = configured.clone().or_else(|| SourceFacts::among(&dependencies));
         Ok(Self {
             predicate_type: V02.to_owned(),
             builder_id: predicate.builder.0.id,
             build_type: predicate.build_type,
+            sources: source.iter().cloned().collect(),
             source,
+            definition: configured,
             entry_point: config.entry_point.filter(|entry| !entry.is_empty()),
             invocation: predicate.metadata.0.invocation,
             parameters: match parameters {
@@ -180,11 +187,13 @@ impl Facts {
         let Object(definition) = predicate.build_definition;
         let RunDetails { builder, metadata } = predicate.run_details.0;
         let dependencies = unwrap(definition.resolved_dependencies);
+        let source = SourceFacts::among(&dependencies);
         Ok(Self {
             predicate_type: V1.to_owned(),
             builder_id: builder.0.id,
             build_type: definition.build_type,
-            source: SourceFacts::among(&dependencies),
+            sources: source.iter().cloned().collect(),
+            source,
             invocation: metadata.0.invocation,
             parameters: definition.external_parameters,
             dependencies,
@@ -204,8 +213,16 @@ impl SourceFacts {
             Some(at) => (&address[..at], Some(address[at + 1..].to_owned()).filter(|text| !text.is_empty())),
             None => (address, None),
         };
-        let commit = digest.get("gitCommit").or_else(|| digest.get("sha1")).cloned();
+        // A repository may use SHA-256; of anything else that would be the digest of a file.
+        let sha256 = || digest.get("sha256").filter(|_| uri.starts_with("git+"));
+        let commit = digest.get("gitCommit").or_else(|| digest.get("sha1")).or_else(sha256).cloned();
         Self { uri: address.to_owned(), reference, commit }
+    }
+
+    /// The address without a `.git` at its end, which some producers add and others don't.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        self.uri.strip_suffix(".git").unwrap_or(&self.uri)
     }
 
     /// The first dependency that is in Git.
@@ -221,4 +238,52 @@ pub(super) fn read<T: DeserializeOwned>(predicate: &Map<String, Value>) -> Resul
 
 fn unwrap<T>(objects: Vec<Object<T>>) -> Vec<T> {
     objects.into_iter().map(|Object(one)| one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(uri: &str, digest: &[(&str, &str)]) -> (String, Option<String>, Option<String>) {
+        let digest = digest.iter().map(|(name, hex)| ((*name).to_owned(), (*hex).to_owned())).collect();
+        let SourceFacts { uri, reference, commit } = SourceFacts::of(uri, &digest);
+        (uri, reference, commit)
+    }
+
+    #[test]
+    fn a_source_is_an_address_a_reference_and_a_commit() {
+        let some = |text: &str| Some(text.to_owned());
+        for (uri, address, reference) in [
+            ("git+https://example.com/o/r@refs/heads/main", "https://example.com/o/r", some("refs/heads/main")),
+            ("git+https://example.com/o/r.git", "https://example.com/o/r.git", None),
+            ("https://example.com/o/r@v1", "https://example.com/o/r", some("v1")),
+            ("git+ssh://git@example.com/o/r.git@main", "ssh://git@example.com/o/r.git", some("main")),
+            ("git+git@example.com:o/r.git", "git@example.com:o/r.git", None),
+            ("git+https://user@example.com", "https://user@example.com", None),
+            ("git+https://example.com/o@p/r@main", "https://example.com/o@p/r", some("main")),
+            ("git+https://example.com/o/r@", "https://example.com/o/r", None),
+            ("git+", "", None),
+            ("://", "://", None),
+            ("", "", None),
+        ] {
+            assert_eq!(source(uri, &[]), (address.to_owned(), reference, None), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_commit_is_what_git_would_call_one() {
+        let commit = |uri: &str, digest: &[(&str, &str)]| source(uri, digest).2;
+        let both = [("sha1", "b"), ("gitCommit", "a"), ("sha256", "c")];
+        assert_eq!(commit("https://example.com/r", &both).as_deref(), Some("a"));
+        assert_eq!(commit("https://example.com/r", &both[..1]).as_deref(), Some("b"));
+        assert_eq!(commit("git+https://example.com/r", &both[2..]).as_deref(), Some("c"));
+        assert_eq!(commit("https://example.com/r.tar", &both[2..]), None);
+    }
+
+    #[test]
+    fn the_repository_is_the_same_with_and_without_git_at_its_end() {
+        for uri in ["git+https://example.com/o/r.git@main", "git+https://example.com/o/r"] {
+            assert_eq!(SourceFacts::of(uri, &BTreeMap::new()).repository(), "https://example.com/o/r");
+        }
+    }
 }
