@@ -14,6 +14,7 @@ mod facts;
 mod git;
 mod github;
 mod statement;
+mod tekton;
 pub mod vsa;
 
 pub use build::Build;
@@ -27,3 +28,4 @@ pub use facts::{Dependency, Facts, SourceFacts};
 pub use git::{GitSource, Repository};
 pub use github::{Roots, VerifiedProvenance, verify};
 pub use statement::{ArtifactDigests, InvalidProvenance, Subject};
+pub use tekton::{ChainsEnvelope, InvalidAnnotations, chains_envelopes};
