@@ -282,3 +282,169 @@ impl<'de> Visitor<'de> for AnnotationsVisitor {
         Ok(annotations)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ENVELOPE: &str =
+        r#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"k","sig":"AAAA"}]}"#;
+
+    fn base64(text: &str) -> String {
+        STANDARD.encode(text)
+    }
+
+    fn run(kind: &str, annotations: &Value) -> Value {
+        json!({
+            "apiVersion": "tekton.dev/v1",
+            "kind": kind,
+            "metadata": { "name": "build-1", "annotations": annotations },
+            "spec": {},
+        })
+    }
+
+    fn read(file: &Value) -> Result<Vec<ChainsEnvelope>, InvalidAnnotations> {
+        chains_envelopes(file.to_string().as_bytes()).expect("of Tekton Chains")
+    }
+
+    fn envelope(certificate_chain_pem: Option<&str>) -> ChainsEnvelope {
+        let certificate_chain_pem = certificate_chain_pem.map(|pem| pem.as_bytes().to_vec());
+        ChainsEnvelope { envelope: ENVELOPE.as_bytes().to_vec(), certificate_chain_pem }
+    }
+
+    fn provenance() -> Value {
+        json!({
+            "chains.tekton.dev/signed": "true",
+            "chains.tekton.dev/signature-taskrun-1": base64(ENVELOPE),
+            "chains.tekton.dev/payload-taskrun-1": base64("{}"),
+            "chains.tekton.dev/cert-taskrun-1": "",
+            "chains.tekton.dev/chain-taskrun-1": "",
+            "other.example.com/signature-taskrun-1": "!",
+        })
+    }
+
+    #[test]
+    fn the_value_of_an_annotation_is_an_envelope() {
+        let found = |text: String| chains_envelopes(text.as_bytes());
+        for text in [base64(ENVELOPE), format!("\n{}\n", base64(ENVELOPE))] {
+            assert_eq!(found(text).expect("one").expect("valid"), [envelope(None)]);
+        }
+        let signature = found(STANDARD.encode([7; MIN_SIGNATURE_BYTES]));
+        assert!(matches!(signature, Some(Err(InvalidAnnotations::SignatureAlone))));
+        assert!(matches!(found(base64(&"{}".repeat(40))), Some(Err(InvalidAnnotations::SignatureAlone))));
+        assert!(matches!(found("A".repeat(MAX_PROVENANCE_BYTES + 4)), Some(Err(InvalidAnnotations::TooMany))));
+        for text in ["", " ", "AAAA", "AAA", "null", "[]", "-----BEGIN", &ENVELOPE[1..]] {
+            assert!(found(text.to_owned()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_annotations_of_a_run_have_envelopes_and_certificates() {
+        for kind in ["TaskRun", "PipelineRun"] {
+            assert_eq!(read(&run(kind, &provenance())).expect("valid"), [envelope(None)]);
+        }
+        let mut annotations = provenance();
+        annotations["chains.tekton.dev/cert-taskrun-1"] = json!(base64("LEAF"));
+        annotations["chains.tekton.dev/chain-taskrun-1"] = json!(base64("ISSUER\n"));
+        assert_eq!(read(&run("TaskRun", &annotations)).expect("valid"), [envelope(Some("LEAF\nISSUER\n"))]);
+        // Each has its own.
+        annotations["chains.tekton.dev/signature-other"] = json!(base64(ENVELOPE));
+        let found = read(&run("TaskRun", &annotations)).expect("valid");
+        assert_eq!(found, [envelope(None), envelope(Some("LEAF\nISSUER\n"))]);
+    }
+
+    #[test]
+    fn lists_of_runs_are_read_whole() {
+        let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": {} });
+        let items = json!([run("TaskRun", &provenance()), pod, run("PipelineRun", &provenance())]);
+        for (version, kind) in [("v1", "List"), ("tekton.dev/v1", "TaskRunList"), ("tekton.dev/v1", "PipelineRunList")]
+        {
+            let list = json!({ "apiVersion": version, "kind": kind, "items": items, "metadata": {} });
+            assert_eq!(read(&list).expect("valid"), [envelope(None), envelope(None)]);
+        }
+    }
+
+    #[test]
+    fn other_objects_are_left_to_others() {
+        let mut object = run("TaskRun", &provenance());
+        for (version, kind) in [("v1", "Pod"), ("example.com/v1", "TaskRun"), ("tekton.dev/v1", "Task"), ("v2", "List")]
+        {
+            object["apiVersion"] = json!(version);
+            object["kind"] = json!(kind);
+            assert!(chains_envelopes(object.to_string().as_bytes()).is_none());
+        }
+        for text in [ENVELOPE, "{}", "{", r#"{"mediaType":"b"}"#, r#"{"apiVersion":1,"kind":"TaskRun"}"#] {
+            assert!(chains_envelopes(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_signature_of_an_image_is_passed_over_and_is_not_provenance() {
+        let mut annotations = provenance();
+        annotations["chains.tekton.dev/signature-0123456789ab"] = json!(STANDARD.encode([7; 70]));
+        assert_eq!(read(&run("TaskRun", &annotations)).expect("valid"), [envelope(None)]);
+        annotations["chains.tekton.dev/signature-taskrun-1"] = json!("");
+        let found = read(&run("TaskRun", &annotations));
+        assert!(matches!(found, Err(InvalidAnnotations::NoEnvelope { passed_over: 2 })));
+        let found = read(&json!({ "apiVersion": "tekton.dev/v1", "kind": "TaskRun" }));
+        assert!(matches!(found, Err(InvalidAnnotations::NoEnvelope { passed_over: 0 })));
+    }
+
+    #[test]
+    fn damaged_annotations_are_refused() {
+        for name in ["signature", "cert", "chain"] {
+            let mut annotations = provenance();
+            annotations[format!("chains.tekton.dev/{name}-taskrun-1")] = json!("!");
+            let found = read(&run("TaskRun", &annotations));
+            let expected = format!("chains.tekton.dev/{name}-taskrun-1");
+            assert!(
+                matches!(found, Err(InvalidAnnotations::Base64 { annotation, .. }) if annotation == expected),
+                "{name}"
+            );
+        }
+        for annotations in [json!({ "chains.tekton.dev/signature-1": 1 }), json!([]), json!("x")] {
+            assert!(matches!(read(&run("TaskRun", &annotations)), Err(InvalidAnnotations::Json(_))));
+        }
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": {} });
+        assert!(matches!(read(&list), Err(InvalidAnnotations::Json(_))));
+        let twice = r#"{"apiVersion":"tekton.dev/v1","kind":"TaskRun","metadata":{"a":1,"a":2}}"#;
+        assert!(matches!(chains_envelopes(twice.as_bytes()), Some(Err(InvalidAnnotations::Json(_)))));
+    }
+
+    #[test]
+    fn more_than_can_be_judged_is_refused() {
+        let many = |kind: &str, count: usize| {
+            (0..count).map(|index| (format!("{PREFIX}{kind}-{index}"), json!(base64(ENVELOPE)))).collect::<Value>()
+        };
+        assert_eq!(read(&run("TaskRun", &many("signature", MAX_ATTESTATIONS))).expect("valid").len(), MAX_ATTESTATIONS);
+        for annotations in [many("signature", MAX_ATTESTATIONS + 1), many("cert", MAX_ANNOTATIONS + 1)] {
+            assert!(matches!(read(&run("TaskRun", &annotations)), Err(InvalidAnnotations::TooMany)));
+        }
+        let list =
+            |count| json!({ "apiVersion": "v1", "kind": "List", "items": vec![run("TaskRun", &provenance()); count] });
+        assert_eq!(read(&list(MAX_ATTESTATIONS)).expect("valid").len(), MAX_ATTESTATIONS);
+        assert!(matches!(read(&list(MAX_ATTESTATIONS + 1)), Err(InvalidAnnotations::TooMany)));
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(
+            is_run in any::<bool>(),
+            end in any::<prop::sample::Index>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            let mut bytes = if is_run { run("TaskRun", &provenance()).to_string() } else { base64(ENVELOPE) }.into_bytes();
+            for (index, byte) in changes {
+                *index.get_mut(&mut bytes) = byte;
+            }
+            for file in [&bytes[..], &bytes[..end.index(bytes.len())]] {
+                if let Some(Ok(found)) = chains_envelopes(file) {
+                    prop_assert!(!found.is_empty());
+                }
+            }
+        }
+    }
+}
