@@ -419,10 +419,10 @@ proptest! {
             places(&predicate, "", &mut all);
             *predicate.pointer_mut(&all[index.index(all.len())]).expect("a place") = value;
         }
-        if predicate.is_object() {
-            if let Some(Ok(found)) = read_facts(predicate_type, &predicate) {
-                prop_assert!(found.source.is_some() == (found.sources.len() == 1));
-            }
+        if predicate.is_object()
+            && let Some(Ok(found)) = read_facts(predicate_type, &predicate)
+        {
+            prop_assert!(found.source.is_some() == (found.sources.len() == 1));
         }
     }
 
