@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::tekton::{ChainsEnvelope, InvalidAnnotations, chains_envelopes};
 use crate::envelope::{InvalidJson, parse_object, require_unique_members};
 
 /// The largest file of attestations that is read, in bytes.
@@ -17,8 +18,13 @@ pub const MAX_ATTESTATIONS: usize = 256;
 pub enum Document {
     /// A Sigstore bundle.
     Bundle(Vec<u8>),
-    /// A DSSE envelope alone, which has no log entry and no certificate but what its signatures bring.
-    Envelope(Vec<u8>),
+    /// A DSSE envelope alone, which has no log entry.
+    Envelope {
+        /// The envelope.
+        envelope: Vec<u8>,
+        /// The certificates that lay beside it, PEM, the leaf first. Its signatures may bring some too.
+        certificate_chain_pem: Option<Vec<u8>>,
+    },
 }
 
 /// Why a file has no attestations.
@@ -27,6 +33,9 @@ pub enum InvalidCollection {
     /// It is not JSON.
     #[error(transparent)]
     Json(#[from] InvalidJson),
+    /// It is of Tekton Chains, and no provenance.
+    #[error(transparent)]
+    Chains(#[from] InvalidAnnotations),
     /// There is nothing in it.
     #[error("expected an attestation, found none")]
     Empty,
@@ -44,7 +53,8 @@ pub enum InvalidCollection {
     },
     /// It is something else.
     #[error(
-        "expected a Sigstore bundle, a DSSE envelope or an answer of GitHub's API in document {number}, found none"
+        "expected a Sigstore bundle, a DSSE envelope, an answer of GitHub's API or a run of Tekton's in document {number}, \
+         found none"
     )]
     Unknown {
         /// Which, from 1.
@@ -79,6 +89,11 @@ pub fn documents(bytes: &[u8]) -> Result<Vec<Document>, InvalidCollection> {
     if bytes.len() > MAX_PROVENANCE_BYTES {
         return Err(InvalidCollection::TooMany);
     }
+    if let Some(chains) = chains_envelopes(bytes) {
+        let of =
+            |ChainsEnvelope { envelope, certificate_chain_pem }| Document::Envelope { envelope, certificate_chain_pem };
+        return Ok(chains?.into_iter().map(of).collect());
+    }
     let mut found = Vec::new();
     for (index, document) in split(bytes)?.into_iter().enumerate() {
         let number = index + 1;
@@ -95,7 +110,9 @@ pub fn documents(bytes: &[u8]) -> Result<Vec<Document>, InvalidCollection> {
                 }
             }
             Ok(Probe { media_type: Some(_), .. }) => found.push(Document::Bundle(document.to_vec())),
-            Ok(Probe { payload: Some(_), .. }) => found.push(Document::Envelope(document.to_vec())),
+            Ok(Probe { payload: Some(_), .. }) => {
+                found.push(Document::Envelope { envelope: document.to_vec(), certificate_chain_pem: None });
+            }
             Ok(Probe { statement: Some(_), .. }) => return Err(InvalidCollection::Unsigned { number }),
             Ok(_) | Err(InvalidJson::Shape(_)) => return Err(InvalidCollection::Unknown { number }),
             Err(error) => return Err(error.into()),
@@ -150,7 +167,7 @@ mod tests {
         assert_eq!(count(&format!("{bundle}\n{bundle}\n\n")).expect("two"), 2);
         let api = format!(r#"{{"attestations":[{{"bundle":{bundle},"repository_id":1}},{{"bundle":{bundle}}}]}}"#);
         assert_eq!(count(&api).expect("two"), 2);
-        assert!(matches!(documents(br#"{"payload":""}"#).expect("one")[..], [Document::Envelope(_)]));
+        assert!(matches!(documents(br#"{"payload":""}"#).expect("one")[..], [Document::Envelope { .. }]));
     }
 
     #[test]

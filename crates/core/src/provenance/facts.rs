@@ -24,6 +24,8 @@ pub struct Facts {
     pub build_type: String,
     /// What was built, where the provenance says it: more than one where it does not say which of them it was.
     pub sources: Vec<SourceFacts>,
+    /// Where the definition of the build is from, such as a pipeline: not necessarily of what was built.
+    pub definition: Option<SourceFacts>,
     /// The event that triggered the build (`push`), where it is recorded.
     pub event: Option<String>,
     /// What was run of the source: a workflow, a pipeline, a script.
@@ -39,7 +41,7 @@ pub struct Facts {
 }
 
 /// The source of a build.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceFacts {
     /// Where it is, without `git+` and without the reference.
     pub uri: String,
@@ -134,7 +136,8 @@ struct RunDetails {
 
 #[derive(Default, Deserialize)]
 struct MetadataV1 {
-    #[serde(rename = "invocationId")]
+    // Go's in-toto library wrote `invocationID` before it wrote what the specification has.
+    #[serde(rename = "invocationId", alias = "invocationID")]
     invocation: Option<String>,
 }
 
@@ -158,12 +161,13 @@ impl Facts {
         let Invocation { config_source: Object(config), parameters } = predicate.invocation.0;
         let dependencies = unwrap(predicate.materials);
         let configured = (!config.uri.is_empty()).then(|| SourceFacts::of(&config.uri, &config.digest));
-        let sources = configured.map_or_else(|| SourceFacts::among(&dependencies), |source| vec![source]);
+        let sources = configured.clone().map_or_else(|| SourceFacts::among(&dependencies), |source| vec![source]);
         Ok(Self {
             predicate_type: V02.to_owned(),
             builder_id: predicate.builder.0.id,
             build_type: predicate.build_type,
             sources,
+            definition: configured,
             entry_point: config.entry_point.filter(|entry| !entry.is_empty()),
             invocation: predicate.metadata.0.invocation,
             parameters: match parameters {
@@ -202,6 +206,17 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// The source, if the provenance says which it is.
+    #[must_use]
+    pub fn source(&self) -> Option<&SourceFacts> {
+        match self.sources.as_slice() {
+            [source] => Some(source),
+            _ => None,
+        }
+    }
+}
+
 impl Dependency {
     /// It as a source.
     pub(super) fn as_source(&self) -> SourceFacts {
@@ -215,13 +230,25 @@ impl SourceFacts {
         let address = uri.strip_prefix("git+").unwrap_or(uri);
         // An `@` before the path is of the user's name.
         let path = address.find("://").and_then(|at| address[at + 3..].find('/').map(|slash| at + 3 + slash));
-        let at = path.and_then(|path| address[path..].find('@').map(|at| path + at));
+        // A branch may have an `@` in its name, and so may a folder.
+        let at = path.and_then(|path| {
+            let rest = &address[path..];
+            rest.find("@refs/").or_else(|| rest.rfind('@')).map(|at| path + at)
+        });
         let (address, reference) = match at {
             Some(at) => (&address[..at], Some(address[at + 1..].to_owned()).filter(|text| !text.is_empty())),
             None => (address, None),
         };
-        let commit = digest.get("gitCommit").or_else(|| digest.get("sha1")).cloned();
+        // A repository may use SHA-256; of anything else that would be the digest of a file.
+        let sha256 = || digest.get("sha256").filter(|_| uri.starts_with("git+"));
+        let commit = digest.get("gitCommit").or_else(|| digest.get("sha1")).or_else(sha256).cloned();
         Self { uri: address.to_owned(), reference, commit }
+    }
+
+    /// The address without a `.git` at its end, which some producers add and others don't.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        self.uri.strip_suffix(".git").unwrap_or(&self.uri)
     }
 
     /// The dependencies that are in Git.
@@ -243,19 +270,47 @@ fn unwrap<T>(objects: Vec<Object<T>>) -> Vec<T> {
 mod tests {
     use super::*;
 
-    fn source(uri: &str) -> (String, Option<String>) {
-        let found = SourceFacts::of(uri, &BTreeMap::new());
-        (found.uri, found.reference)
+    fn source(uri: &str, digest: &[(&str, &str)]) -> (String, Option<String>, Option<String>) {
+        let digest = digest.iter().map(|(name, hex)| ((*name).to_owned(), (*hex).to_owned())).collect();
+        let SourceFacts { uri, reference, commit } = SourceFacts::of(uri, &digest);
+        (uri, reference, commit)
     }
 
     #[test]
-    fn an_address_may_have_a_reference() {
-        let of = |uri: &str, reference: Option<&str>| (uri.to_owned(), reference.map(str::to_owned));
-        assert_eq!(source("git+https://h/o/n@refs/heads/a@b"), of("https://h/o/n", Some("refs/heads/a@b")));
-        assert_eq!(source("git+https://h/o/n@refs/heads/main"), of("https://h/o/n", Some("refs/heads/main")));
-        assert_eq!(source("git+https://me@h/o/n.git"), of("https://me@h/o/n.git", None));
-        assert_eq!(source("https://me@h"), of("https://me@h", None));
-        assert_eq!(source("o/n@main"), of("o/n@main", None));
-        assert_eq!(source("https://h/o/n@"), of("https://h/o/n", None));
+    fn a_source_is_an_address_a_reference_and_a_commit() {
+        let some = |text: &str| Some(text.to_owned());
+        for (uri, address, reference) in [
+            ("git+https://example.com/o/r@refs/heads/main", "https://example.com/o/r", some("refs/heads/main")),
+            ("git+https://example.com/o/r@refs/heads/a@b", "https://example.com/o/r", some("refs/heads/a@b")),
+            ("git+https://example.com/o/r.git", "https://example.com/o/r.git", None),
+            ("https://example.com/o/r@v1", "https://example.com/o/r", some("v1")),
+            ("git+ssh://git@example.com/o/r.git@main", "ssh://git@example.com/o/r.git", some("main")),
+            ("git+git@example.com:o/r.git", "git@example.com:o/r.git", None),
+            ("git+https://user@example.com", "https://user@example.com", None),
+            ("git+https://example.com/o@p/r@main", "https://example.com/o@p/r", some("main")),
+            ("git+https://example.com/o/r@", "https://example.com/o/r", None),
+            ("git+", "", None),
+            ("://", "://", None),
+            ("", "", None),
+        ] {
+            assert_eq!(source(uri, &[]), (address.to_owned(), reference, None), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_commit_is_what_git_would_call_one() {
+        let commit = |uri: &str, digest: &[(&str, &str)]| source(uri, digest).2;
+        let both = [("sha1", "b"), ("gitCommit", "a"), ("sha256", "c")];
+        assert_eq!(commit("https://example.com/r", &both).as_deref(), Some("a"));
+        assert_eq!(commit("https://example.com/r", &both[..1]).as_deref(), Some("b"));
+        assert_eq!(commit("git+https://example.com/r", &both[2..]).as_deref(), Some("c"));
+        assert_eq!(commit("https://example.com/r.tar", &both[2..]), None);
+    }
+
+    #[test]
+    fn the_repository_is_the_same_with_and_without_git_at_its_end() {
+        for uri in ["git+https://example.com/o/r.git@main", "git+https://example.com/o/r"] {
+            assert_eq!(SourceFacts::of(uri, &BTreeMap::new()).repository(), "https://example.com/o/r");
+        }
     }
 }

@@ -4,7 +4,7 @@
 use super::builder_map::MappedSigner;
 use super::signed::{SignedBy, SigstoreSigner};
 use super::statement::Statement;
-use super::{Expectations, Facts, Level, ProvenanceError, training};
+use super::{Expectations, Facts, Level, ProvenanceError, tekton, training};
 use crate::sigstore::SignerCertificate;
 use crate::verify::Evidence;
 
@@ -19,7 +19,10 @@ pub(super) fn judge(
     expected: &Expectations,
 ) -> Result<(Facts, Level), ProvenanceError> {
     expected.check_predicate_type(statement)?;
-    let facts = training::complete(Facts::of(statement)?)?;
+    let facts = match tekton::facts(statement) {
+        Some(facts) => facts?,
+        None => training::complete(Facts::of(statement)?)?,
+    };
     if let SignedBy::Workflow(signer) | SignedBy::Identity(signer) = signed_by {
         check_claims(&facts, &signer.evidence.certificate)?;
         if expected.deny_self_hosted {

@@ -6,6 +6,7 @@ use super::collection::Document;
 use super::dsse::Envelope;
 use super::statement::Statement;
 use super::{ProvenanceError, Roots};
+use crate::certificate::Certificate;
 use crate::envelope::Bundle;
 use crate::key::{PublicKey, SignatureScheme};
 use crate::sigstore::{Attestation, SignerRule, SigstoreEvidence, check_named, verify_attestation};
@@ -71,8 +72,10 @@ pub fn check_document(document: &Document, trust: ProvenanceTrust<'_>) -> Result
             (payload, SignedBy::Workflow(signer))
         }
         (ProvenanceTrust::Named(named), Document::Bundle(bundle)) => check_bundle(bundle, named.trust)?,
-        (ProvenanceTrust::Named(named), Document::Envelope(envelope)) => check_envelope(envelope, named)?,
-        (ProvenanceTrust::GitHub(_), Document::Envelope(_)) => return Err(ProvenanceError::Undated),
+        (ProvenanceTrust::Named(named), Document::Envelope { envelope, certificate_chain_pem }) => {
+            check_envelope(envelope, certificate_chain_pem.as_deref(), named)?
+        }
+        (ProvenanceTrust::GitHub(_), Document::Envelope { .. }) => return Err(ProvenanceError::Undated),
     };
     let statement = Statement::parse(&payload)?;
     Ok(SignedStatement { payload, statement, signed_by })
@@ -104,7 +107,11 @@ fn check_bundle(bundle: &[u8], trust: Trust<'_>) -> Result<(Arc<Vec<u8>>, Signed
 }
 
 /// Checks an envelope without a bundle: a key, or certificates that are valid now, since nothing dates the signature.
-fn check_envelope(envelope: &[u8], named: Named<'_>) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
+fn check_envelope(
+    envelope: &[u8],
+    chain_pem: Option<&[u8]>,
+    named: Named<'_>,
+) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
     let envelope = Envelope::parse(envelope)?;
     let trust = named.trust;
     if trust.timestamps.required {
@@ -115,8 +122,9 @@ fn check_envelope(envelope: &[u8], named: Named<'_>) -> Result<(Arc<Vec<u8>>, Si
     }
     let evidence = match trust.signer {
         SignerTrust::Key(key) => check_with_key(&envelope, key)?,
-        SignerTrust::Certificates(certificates) => {
-            check_with_certificates(&envelope, certificates, named.certificates)?
+        SignerTrust::Certificates(trust) => {
+            let beside = chain_pem.filter(|_| named.certificates.is_empty()).map(read_certificates).transpose()?;
+            check_with_certificates(&envelope, trust, beside.as_deref().unwrap_or(named.certificates))?
         }
         SignerTrust::Sigstore(_) => return Err(ProvenanceError::Undated),
     };
@@ -132,6 +140,12 @@ fn check_with_key(envelope: &Envelope, key: &PublicKey) -> Result<Evidence, Prov
         Some(scheme) => Ok(evidence(key, scheme)),
         None => Err(SignatureError::DoesNotVerify { algorithm: key.algorithm(), key: key.hint() }.into()),
     }
+}
+
+fn read_certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ProvenanceError> {
+    let certificates = Certificate::from_file(pem)
+        .map_err(|error| SignatureError::Certificate { index: 0, reason: error.to_string() })?;
+    Ok(certificates.iter().map(|certificate| certificate.der().to_vec()).collect())
 }
 
 fn check_with_certificates(

@@ -116,7 +116,7 @@ fn with_hint(error: ProvenanceError, document: &Document, trust: ProvenanceTrust
     let is_undated = matches!(error, ProvenanceError::Undated);
     let failure = Failure::from(error);
     match (document, trust) {
-        (Document::Envelope(_), ProvenanceTrust::GitHub(_)) if is_undated => {
+        (Document::Envelope { .. }, ProvenanceTrust::GitHub(_)) if is_undated => {
             failure.with_hint("--online asks the log; if a key signed it (Tekton Chains, cosign): --key FILE")
         }
         _ => failure,
