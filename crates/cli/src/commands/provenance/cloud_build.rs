@@ -2,7 +2,8 @@
 
 use model_transparency::provenance::Repository;
 use model_transparency::provenance::cloud_build::{
-    CheckError, CloudBuildKeys, Expected, ImageDigest, InvalidExpectation, Mismatch, Source, VersionedTag, verify,
+    CheckError, CloudBuildKeys, Expected, ImageDigest, InvalidExpectation, Mismatch, Source, VerifiedEntry,
+    VerifiedProvenance, VersionedTag, verify,
 };
 
 use super::verify::{Args, digests};
@@ -11,6 +12,13 @@ use crate::output::{Answer, cloud_build_answer};
 
 /// Verifies the images with the keys that the tool was built with.
 pub(super) fn run(args: &Args, file: &[u8]) -> Result<Answer, Failure> {
+    let (source, provenance) = read(args, file)?;
+    let verified = check_all(args, &source, &provenance)?;
+    Ok(cloud_build_answer(&args.provenance_path, &verified, &provenance, args.print_provenance))
+}
+
+/// The source that is asked for, and what is signed.
+pub(super) fn read(args: &Args, file: &[u8]) -> Result<(String, VerifiedProvenance), Failure> {
     let path = args.provenance_path.display();
     if let Some(flag) = args.github_flag() {
         return Err(Failure::usage(format!("{flag} is not for provenance of Google Cloud Build, which `{path}` is")));
@@ -29,10 +37,20 @@ pub(super) fn run(args: &Args, file: &[u8]) -> Result<Answer, Failure> {
     };
     let provenance = verify(file, &CloudBuildKeys::embedded())
         .map_err(|error| Failure::rejected("invalid_provenance", format!("{path}: {error}")))?;
+    Ok((source, provenance))
+}
+
+/// Each image with what is signed of it.
+pub(super) fn check_all<'a>(
+    args: &'a Args,
+    source: &str,
+    provenance: &'a VerifiedProvenance,
+) -> Result<Vec<(&'a str, &'a VerifiedEntry)>, Failure> {
+    let path = args.provenance_path.display();
     let mut verified = Vec::new();
     for name in &args.artifacts {
         let image = digests(name, false)?.describe();
-        let expected = expected(args, &image, &source).map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
+        let expected = expected(args, &image, source).map_err(|error| Failure::usage(format!("`{name}`: {error}")))?;
         let entry = provenance
             .check(&expected)
             .map_err(|error| Failure::rejected(kind(&error), format!("`{name}`: {path}: {error}")))?;
@@ -55,7 +73,7 @@ pub(super) fn run(args: &Args, file: &[u8]) -> Result<Answer, Failure> {
         }
         verified.push((name.as_str(), entry));
     }
-    Ok(cloud_build_answer(&args.provenance_path, &verified, &provenance, args.print_provenance))
+    Ok(verified)
 }
 
 fn expected(args: &Args, image: &str, source: &str) -> Result<Expected, InvalidExpectation> {

@@ -1,7 +1,7 @@
 //! `provenance`: how a model was made. A file for each subcommand.
 
 mod cloud_build;
-mod verify;
+pub(crate) mod verify;
 
 use clap::Subcommand;
 

@@ -1,13 +1,16 @@
 //! `provenance verify`: that an artifact was built by who was expected from what was expected.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use model_transparency::provenance::cloud_build::VerifiedEntry;
 use model_transparency::provenance::{
     ArtifactDigests, Document, Expectations, MAX_PROVENANCE_BYTES, ProvenanceError, Repository, Roots,
     SignerExpectation, SourceExpectation, VerifiedProvenance, claims_digest, documents, is_cloud_build, verify,
 };
 use model_transparency::sigstore::TrustedRoot;
+use zeroize::Zeroizing;
 
 use super::cloud_build;
 use crate::args::{Global, InstanceArgs};
@@ -29,12 +32,12 @@ const SIGNER: &str = "Who built it";
 pub(crate) struct Args {
     /// What was built: a file, `sha256:HEX`, `sha512:HEX`, or an image as `NAME@sha256:HEX`
     #[arg(value_name = "FILE_OR_DIGEST", required = true)]
-    pub(super) artifacts: Vec<String>,
+    pub(crate) artifacts: Vec<String>,
 
     /// The provenance: a Sigstore bundle, several of them (JSON lines), an answer of GitHub's API,
     /// or what gcloud prints
     #[arg(long, value_name = "FILE", visible_alias = "bundle", alias = "attestation-path")]
-    pub(super) provenance_path: PathBuf,
+    pub(crate) provenance_path: PathBuf,
 
     /// The source repository: github.com/OWNER/NAME; for Google Cloud Build any, or a gs:// object
     #[arg(long, value_name = "URI", help_heading = SOURCE, conflicts_with_all = ["repo", "owner"])]
@@ -102,21 +105,87 @@ pub(crate) struct Args {
 
     /// Print the provenance too, as it was signed
     #[arg(long)]
-    pub(super) print_provenance: bool,
+    pub(crate) print_provenance: bool,
 
     #[command(flatten)]
-    instance: InstanceArgs,
+    pub(crate) instance: InstanceArgs,
 }
 
+const WHAT: &str = "the provenance";
+
 pub(crate) fn run(args: &Args, _: &Global, console: &Console) -> Result<Answer, Failure> {
-    const WHAT: &str = "the provenance";
-    args.require_source()?;
-    let path = &args.provenance_path;
-    let bytes = read_limited(WHAT, path, MAX_PROVENANCE_BYTES as u64 + 1)?;
+    let bytes = read(args)?;
     if is_cloud_build(&bytes) {
         return cloud_build::run(args, &bytes);
     }
-    let documents = documents(&bytes)
+    let verified = verify_all(args, &bytes, console)?;
+    let answered: Vec<_> = verified.into_iter().map(|(artifact, _)| artifact).collect();
+    Ok(provenance_answer(
+        &args.provenance_path,
+        &answered,
+        args.expectations()?.signer.is_given(),
+        args.print_provenance,
+    ))
+}
+
+/// An artifact that was verified, for those who do something with it.
+pub(crate) struct Verified {
+    /// As it was given.
+    pub(crate) name: String,
+    /// The digests by which it was verified, in hex.
+    pub(crate) digests: BTreeMap<String, String>,
+    /// Its SLSA Build level; none where the table of signers does not say.
+    pub(crate) level: Option<u8>,
+}
+
+/// Verifies as the command does. The first digest is of the file with the provenance, `sha256:HEX`.
+pub(crate) fn verified(args: &Args, _: &Global, console: &Console) -> Result<(String, Vec<Verified>), Failure> {
+    let bytes = read(args)?;
+    let of_file = ArtifactDigests::of(bytes.as_slice(), false)
+        .map_err(|error| Failure::unreadable(WHAT, &args.provenance_path, &error))?;
+    let one = |name: &str, image: &str, level| {
+        let digests = image.split_once(':').map(|(algorithm, hex)| (algorithm.to_owned(), hex.to_owned()));
+        Verified { name: name.to_owned(), digests: digests.into_iter().collect(), level }
+    };
+    let verified = if is_cloud_build(&bytes) {
+        let (source, provenance) = cloud_build::read(args, &bytes)?;
+        let entries = cloud_build::check_all(args, &source, &provenance)?;
+        let image = |(name, entry): (&str, &VerifiedEntry)| {
+            Ok(one(name, &digests(name, false)?.describe(), entry.facts().builder.level().number))
+        };
+        entries.into_iter().map(image).collect::<Result<_, Failure>>()?
+    } else {
+        let verified = verify_all(args, &bytes, console)?;
+        let artifact = |(VerifiedArtifact { name, provenance }, known): (VerifiedArtifact<'_>, ArtifactDigests)| {
+            let mut verified = one(name, &known.describe(), provenance.level().number);
+            // Of the digests in the provenance those alone that were compared.
+            let compared = |algorithm: &str, hex: &str| {
+                let mut with = known.clone();
+                with.add(algorithm, hex) && with == known
+            };
+            let claimed = provenance.subject().digest.iter();
+            let compared = claimed.filter(|(algorithm, hex)| compared(algorithm, hex));
+            verified.digests.extend(compared.map(|(algorithm, hex)| (algorithm.clone(), hex.clone())));
+            verified
+        };
+        verified.into_iter().map(artifact).collect()
+    };
+    Ok((of_file.describe(), verified))
+}
+
+fn read(args: &Args) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    args.require_source()?;
+    read_limited(WHAT, &args.provenance_path, MAX_PROVENANCE_BYTES as u64 + 1)
+}
+
+/// Each artifact with its provenance, and the digests by which it was found.
+fn verify_all<'a>(
+    args: &'a Args,
+    bytes: &[u8],
+    console: &Console,
+) -> Result<Vec<(VerifiedArtifact<'a>, ArtifactDigests)>, Failure> {
+    let path = &args.provenance_path;
+    let documents = documents(bytes)
         .map_err(|error| Failure::rejected("invalid_provenance", format!("{WHAT} `{}`: {error}", path.display())))?;
     let expected = args.expectations()?;
     let sha512 = |document: &Document| matches!(document, Document::Bundle(bundle) if claims_digest(bundle, "sha512"));
@@ -129,9 +198,9 @@ pub(crate) fn run(args: &Args, _: &Global, console: &Console) -> Result<Answer, 
         let digests = digests(name, with_sha512)?;
         let provenance = one_of(&documents, &digests, &roots, &expected, path)
             .map_err(|failure| Failure { message: format!("`{name}`: {}", failure.message), ..failure })?;
-        verified.push(VerifiedArtifact { name, provenance });
+        verified.push((VerifiedArtifact { name, provenance }, digests));
     }
-    Ok(provenance_answer(path, &verified, expected.signer.is_given(), args.print_provenance))
+    Ok(verified)
 }
 
 impl Args {
