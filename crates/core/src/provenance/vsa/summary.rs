@@ -50,33 +50,33 @@ impl VerificationSummary {
         VerifiedLevel::Slsa { track: "BUILD".to_owned(), level }
     }
 
-    /// Checks that it says what each summary has to.
+    /// Checks what it says, before there are artifacts to say it of.
     ///
     /// # Errors
-    /// [`InvalidSummary`]: what is missing, or can't be said.
+    /// [`InvalidSummary`]: what can't be said.
     pub fn check(&self) -> Result<(), InvalidSummary> {
         require_uri("verifier.id", &self.verifier_id)?;
         require_uri("resourceUri", &self.resource_uri)?;
         require_uri("policy.uri", &self.policy_uri)?;
-        for attestation in &self.input_attestations {
-            attestation.uri.as_deref().map_or(Ok(()), |uri| require_uri("inputAttestations.uri", uri))?;
+        for InputAttestation { uri, digest } in &self.input_attestations {
+            uri.as_deref().map_or(Ok(()), |uri| require_uri("inputAttestations.uri", uri))?;
+            require_hash("inputAttestations.digest", digest)?;
         }
-        let digests = self.subjects.iter().flat_map(|subject| &subject.digests).chain(&self.policy_digests);
-        for digest in digests.chain(self.input_attestations.iter().map(|attestation| &attestation.digest)) {
-            require_hash(digest)?;
-        }
-        match self.subjects.iter().any(|subject| subject.digests.is_empty()) || self.subjects.is_empty() {
-            true => Err(InvalidSummary::NoDigest),
-            false => Ok(()),
-        }
+        self.policy_digests.iter().try_for_each(|digest| require_hash("policy.digest", digest))
     }
 
     /// The in-toto statement, to be signed.
     ///
     /// # Errors
-    /// [`InvalidSummary`], as [`Self::check`] finds it.
+    /// [`InvalidSummary`], as [`Self::check`] finds it, or that it is of no artifact.
     pub fn to_statement(&self) -> Result<Vec<u8>, InvalidSummary> {
         self.check()?;
+        for digest in self.subjects.iter().flat_map(|subject| &subject.digests) {
+            require_hash("subject.digest", digest)?;
+        }
+        if self.subjects.is_empty() || self.subjects.iter().any(|subject| subject.digests.is_empty()) {
+            return Err(InvalidSummary::NoDigest);
+        }
         let statement = StatementOut {
             statement_type: STATEMENT_TYPES[0],
             subject: self
@@ -123,7 +123,7 @@ fn require_uri(member: &'static str, found: &str) -> Result<(), InvalidSummary> 
     if is_uri { Ok(()) } else { Err(InvalidSummary::Uri { member, found: found.to_owned() }) }
 }
 
-fn require_hash(digest: &SubjectDigest) -> Result<(), InvalidSummary> {
+fn require_hash(member: &'static str, digest: &SubjectDigest) -> Result<(), InvalidSummary> {
     let (algorithm, value) = (digest.algorithm(), digest.value());
     let digits = match algorithm {
         "sha256" => Some(64),
@@ -135,7 +135,7 @@ fn require_hash(digest: &SubjectDigest) -> Result<(), InvalidSummary> {
     if is_lower_hex && value.len() % 2 == 0 && digits.is_none_or(|digits| digits == value.len()) {
         return Ok(());
     }
-    Err(InvalidSummary::Digest { found: digest.to_string() })
+    Err(InvalidSummary::Digest { member, found: digest.to_string() })
 }
 
 #[derive(Serialize)]
@@ -196,8 +196,10 @@ pub enum InvalidSummary {
         found: String,
     },
     /// A digest is no hash.
-    #[error("expected a digest as `ALGORITHM:` and lower-case hex digits, found `{found}`")]
+    #[error("`{member}`: expected `ALGORITHM:` and its lower-case hex digits, found `{found}`")]
     Digest {
+        /// Which.
+        member: &'static str,
         /// What was found.
         found: String,
     },
@@ -288,12 +290,12 @@ mod tests {
             }
         }
         for text in ["sha256:ab", "sha1:AB", "sha1:abc", "sha1:xy", "sha512:00"] {
-            for error in [
-                refused(&|summary| summary.subjects[0].digests.push(digest(text))),
-                refused(&|summary| summary.policy_digests = vec![digest(text)]),
-                refused(&|summary| summary.input_attestations[0].digest = digest(text)),
+            for (member, error) in [
+                ("subject.digest", refused(&|summary| summary.subjects[0].digests.push(digest(text)))),
+                ("policy.digest", refused(&|summary| summary.policy_digests = vec![digest(text)])),
+                ("inputAttestations.digest", refused(&|summary| summary.input_attestations[0].digest = digest(text))),
             ] {
-                assert_eq!(error, InvalidSummary::Digest { found: text.to_owned() });
+                assert_eq!(error, InvalidSummary::Digest { member, found: text.to_owned() });
             }
         }
         assert_eq!(refused(&|summary| summary.subjects.clear()), InvalidSummary::NoDigest);
