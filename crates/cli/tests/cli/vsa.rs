@@ -1,6 +1,6 @@
 //! `vsa verify`: what a user sees, with a key made for each test and with a public summary. `vsa create` in its file.
 
-mod create;
+pub(crate) mod create;
 
 use std::path::{Path, PathBuf};
 

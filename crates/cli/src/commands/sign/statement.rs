@@ -28,7 +28,7 @@ pub(crate) struct StatementSigner {
 
 enum Material {
     Key(Box<dyn SigningKey>),
-    Certificate(Box<dyn SigningKey>, Certificates),
+    Certificate(Box<dyn SigningKey>, Box<Certificates>),
     Sigstore(Arc<SigstoreSigner<Tokens>>),
 }
 
@@ -76,7 +76,7 @@ impl StatementSigner {
             Ok::<_, Failure>(match &self.material {
                 Material::Key(key) => sign_statement(statement, &KeySigner::new(key.as_ref()), witnesses)?,
                 Material::Certificate(key, certificates) => {
-                    sign_statement(statement, &certificates.clone().signer(key.as_ref())?, witnesses)?
+                    sign_statement(statement, &Certificates::clone(certificates).signer(key.as_ref())?, witnesses)?
                 }
                 Material::Sigstore(signer) => sign_statement(statement, signer.as_ref(), witnesses)?,
             })
@@ -91,7 +91,7 @@ impl Material {
     fn with_certificate(key: Box<dyn SigningKey>, certificates: Certificates) -> Result<Self, Failure> {
         // A certificate of another key is found out about before any long work.
         certificates.clone().signer(key.as_ref())?;
-        Ok(Self::Certificate(key, certificates))
+        Ok(Self::Certificate(key, Box::new(certificates)))
     }
 }
 

@@ -9,9 +9,10 @@ use crate::args::Global;
 use crate::failure::Failure;
 use crate::output::{Answer, Console};
 
-/// Rely on what others verified, or have others rely on you: SLSA Verification Summary Attestations
+/// Rely on what others verified, and say what you verified: SLSA VSAs
 ///
-/// A verifier that is trusted looked at an artifact and its provenance, and says in a signed summary which levels it found.
+/// A verifier that is trusted looked at an artifact and its provenance, and says in a signed summary (Verification Summary
+/// Attestation) which levels it found.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {

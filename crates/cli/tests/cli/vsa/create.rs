@@ -16,23 +16,28 @@ const SIGNER: &str = "verifier@example.com";
 const KEY: &str = "--sign key --private-key key.pem";
 const CERTIFICATE: &str = "--sign certificate --private-key pki/signer.key --signing-certificate pki/signer.pem --certificate-chain pki/chain.pem";
 
-/// Puts public provenance into the folder.
+/// The folder with public provenance.
 fn with_provenance(sandbox: Sandbox) -> Option<Sandbox> {
-    let folder = vectors("github-generic-v2.1.0")?;
+    add_provenance(&sandbox).then_some(sandbox)
+}
+
+/// Puts public provenance into the folder, if it is here.
+pub(crate) fn add_provenance(sandbox: &Sandbox) -> bool {
+    let Some(folder) = vectors("github-generic-v2.1.0") else { return false };
     for (from, to) in [("push-v14.2", "tagged"), ("workflow_dispatch", "started")] {
         for end in ["", ".intoto.jsonl"] {
             let content = std::fs::read(folder.join(format!("binary-linux-amd64-{from}{end}"))).expect("readable");
             sandbox.write(&format!("{to}{}", end.trim_start_matches(".intoto")), content);
         }
     }
-    Some(sandbox)
+    true
 }
 
-fn create(signing: &str) -> String {
+pub(crate) fn create(signing: &str) -> String {
     format!("vsa create {PROVENANCE} {SAID} {POLICY} --output vsa.json {signing}")
 }
 
-fn verify(trust: &str) -> String {
+pub(crate) fn verify(trust: &str) -> String {
     format!(
         "vsa verify --subject-digest {DIGEST} --attestation-path vsa.json {SAID} --verified-level SLSA_BUILD_LEVEL_3 {trust}"
     )
