@@ -116,7 +116,7 @@ impl SignBundle {
         let signer = SigstoreSigner::new(fulcio, Token(self.identity_token.clone()), root.clone(), now);
         let content = read(&self.file)?;
         let bundle = if self.in_toto {
-            sign_statement(content, &signer, witnesses, &root)
+            sign_statement(content, &signer, witnesses).map(|signed| signed.bundle.to_json())
         } else {
             sign_artifact(&content, &signer, witnesses, &root)
         };

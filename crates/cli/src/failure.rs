@@ -201,11 +201,19 @@ impl From<InvalidExpectation> for Failure {
 }
 
 impl Failure {
-    /// A verification summary, read from `path`, that does not hold.
-    pub(crate) fn summary(path: &Path, error: &VsaError) -> Self {
-        let failure = |kind| Self::rejected(kind, format!("`{}`: {error}", path.display()));
+    /// A verification summary, read from `path`, that does not hold; as for [`Self::signature`], `could_be_dated`.
+    pub(crate) fn summary(path: &Path, error: VsaError, could_be_dated: bool) -> Self {
+        let message = format!("`{}`: {error}", path.display());
+        let failure = |kind| Self::rejected(kind, &message);
         match error {
             VsaError::Envelope(_) => failure("invalid_envelope"),
+            VsaError::Bundle(_) => failure("invalid_bundle"),
+            VsaError::NoCertificate => failure("wrong_method").with_hint("--public-key-path FILE is for these"),
+            VsaError::Signer(SignatureError::Method { .. }) => failure("wrong_method").with_hint(
+                "--public-key-path is for a key, --certificate-chain for a certificate, --identity for a signature with \
+                 Sigstore",
+            ),
+            VsaError::Signer(error) => Self { message, ..Self::signature(error, could_be_dated) },
             VsaError::KeyId { .. } => failure("wrong_key").with_hint("without --public-key-id each signature is tried"),
             VsaError::Signature { .. } => failure("invalid_signature"),
             VsaError::Json(_)

@@ -54,24 +54,32 @@ pub(crate) fn find(model: &Path, console: &Console) -> Result<PathBuf, Failure> 
 
 /// Refuses to write a signature over something that is not one: a file of the model, the key, a certificate.
 pub(crate) fn check_target(signature: &Path, model: &Path, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
-    let refused = |what: &str| {
-        Err(Failure::usage(format!("--signature `{}` would overwrite {what}", signature.display()))
-            .with_hint("name another file with --signature FILE"))
-    };
-    model_transparency::output::check(signature)?;
+    const FLAG: &str = "--signature";
+    check_output(FLAG, signature, inputs)?;
     let Ok(location) = fs::canonicalize(signature) else { return Ok(()) };
-    for (what, path) in inputs {
-        if fs::canonicalize(path).is_ok_and(|input| input == location) {
-            return refused(what);
-        }
-    }
     if location == *model {
-        return refused("the model");
+        return Err(would_overwrite(FLAG, signature, "the model"));
     }
     if matches!(inside(model, &location), Inside::Yes(_)) && location.is_file() && !looks_like_signature(&location) {
-        return refused("a file of the model that is not a signature");
+        return Err(would_overwrite(FLAG, signature, "a file of the model that is not a signature"));
     }
     Ok(())
+}
+
+/// Refuses to write the output that `flag` names over something that is read, or where nothing can be written.
+pub(crate) fn check_output(flag: &str, output: &Path, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
+    model_transparency::output::check(output)?;
+    let Ok(location) = fs::canonicalize(output) else { return Ok(()) };
+    let is_it = |path: &Path| fs::canonicalize(path).is_ok_and(|input| input == location);
+    match inputs.iter().find(|(_, path)| is_it(path)) {
+        Some((what, _)) => Err(would_overwrite(flag, output, what)),
+        None => Ok(()),
+    }
+}
+
+fn would_overwrite(flag: &str, output: &Path, what: &str) -> Failure {
+    Failure::usage(format!("{flag} `{}` would overwrite {what}", output.display()))
+        .with_hint(format!("name another file with {flag} FILE"))
 }
 
 /// Whether the file is empty or begins like a Sigstore bundle.

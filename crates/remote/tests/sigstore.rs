@@ -231,8 +231,9 @@ fn a_file_and_a_statement_are_signed() {
         let logs: [&dyn Log; 1] = [&log];
         let witnesses = Witnesses { timestampers: &timestampers, logs: &logs, ..Witnesses::default() };
         let of_file = sign_artifact(b"a file", signer.as_ref(), witnesses, &root).expect("signed");
-        let of_statement =
-            sign_statement(statement.clone().into_bytes(), signer.as_ref(), witnesses, &root).expect("signed");
+        let of_statement = sign_statement(statement.clone().into_bytes(), signer.as_ref(), witnesses).expect("signed");
+        assert_eq!(of_statement.evidence.sigstore.expect("it is by an instance").identity, SIGNER);
+        let of_statement = of_statement.bundle.to_json();
         for bundle in [&of_file, &of_statement] {
             for artifact in [Artifact::Bytes(b"a file"), Artifact::Sha256(digest)] {
                 let verified = verify_artifact(bundle, artifact, &root, SignerRule::Anybody).expect("it holds");

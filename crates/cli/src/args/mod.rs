@@ -9,6 +9,7 @@ mod model;
 mod password;
 mod repository;
 mod services;
+mod signing;
 mod timestamps;
 #[cfg(feature = "pkcs11")]
 mod token;
@@ -30,6 +31,7 @@ pub(crate) use model::{HashArg, HashingArgs, ModelArgs, ScopeArgs};
 pub(crate) use password::PasswordArgs;
 pub(crate) use repository::{RepositoryArgs, RootArgs, mirror};
 pub(crate) use services::{LogArgs, RekorVersionArg, ServiceArgs};
+pub(crate) use signing::{SigningArgs, SigningMethod};
 pub(crate) use timestamps::{StampArgs, TimestampArgs};
 #[cfg(feature = "pkcs11")]
 pub(crate) use token::TokenArgs;
@@ -96,7 +98,7 @@ impl Command {
             Self::Monitor(args) => monitor::once(args, console),
             Self::Provenance(args) => provenance::run(args, global, console),
             Self::Trust(args) => trust::run(args, console),
-            Self::Vsa(args) => vsa::run(args, console),
+            Self::Vsa(args) => vsa::run(args, global, console),
             Self::Keygen(args) => keygen::run(args, console),
             Self::Quickstart(args) => quickstart::run(args, global, console),
             Self::Completions(args) => Ok(completions::run(args)),

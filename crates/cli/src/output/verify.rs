@@ -36,20 +36,7 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, j
     let mut fields = Fields::default();
     fields.add("model", model.display().to_string());
     fields.add("signature", format!("{}, {}", signature.display(), statement.format()));
-    match &evidence.sigstore {
-        Some(sigstore) => add_signer(&mut fields, sigstore),
-        None => fields.add(
-            "signed by",
-            format!("{} key {} ({})", evidence.key_algorithm, evidence.key_hint, scheme(evidence.scheme)),
-        ),
-    }
-    if let Some(certificate) = &evidence.certificate {
-        add_path(&mut fields, evidence, certificate);
-    }
-    add_verified_entries(&mut fields, &evidence.log_entries);
-    for timestamp in &evidence.timestamps {
-        fields.add("timestamp", format!("{}, by {}", timestamp.time, voucher(timestamp)));
-    }
+    add_evidence(&mut fields, evidence);
     fields.add("signed as", statement.model_name());
     fields.add(
         "files",
@@ -75,11 +62,7 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, j
         "model": model.display().to_string(),
         "signature": signature.display().to_string(),
         "method": method(evidence),
-        "signer": {
-            "key_algorithm": evidence.key_algorithm.to_string(),
-            "key_hint": evidence.key_hint,
-            "scheme": scheme(evidence.scheme),
-        },
+        "signer": evidence_json(evidence),
         "log_entries": verified_entries_json(&evidence.log_entries),
         "timestamps": timestamps_json(&evidence.timestamps),
         "format": statement.format().to_string(),
@@ -95,12 +78,6 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, j
         "followed_outside": followed_outside(&verdict.findings),
         "not_checked": not_checked,
     });
-    if let Some(certificate) = &evidence.certificate {
-        json["signer"]["certificate"] = path_json(evidence, certificate);
-    }
-    if let Some(sigstore) = &evidence.sigstore {
-        json["signer"]["sigstore"] = signer_json(sigstore);
-    }
     let mut human = format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text());
     if let Some(Joined { path, provenance, policy }) = joined {
         let mut fields = Fields::default();
@@ -110,6 +87,40 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, j
         json["provenance"]["path"] = path.display().to_string().into();
     }
     Answer { human, json }
+}
+
+/// Adds who signed, and what says so.
+pub(super) fn add_evidence(fields: &mut Fields, evidence: &Evidence) {
+    match &evidence.sigstore {
+        Some(sigstore) => add_signer(fields, sigstore),
+        None => fields.add(
+            "signed by",
+            format!("{} key {} ({})", evidence.key_algorithm, evidence.key_hint, scheme(evidence.scheme)),
+        ),
+    }
+    if let Some(certificate) = &evidence.certificate {
+        add_path(fields, evidence, certificate);
+    }
+    add_verified_entries(fields, &evidence.log_entries);
+    for timestamp in &evidence.timestamps {
+        fields.add("timestamp", format!("{}, by {}", timestamp.time, voucher(timestamp)));
+    }
+}
+
+/// Who signed.
+pub(super) fn evidence_json(evidence: &Evidence) -> Value {
+    let mut json = json!({
+        "key_algorithm": evidence.key_algorithm.to_string(),
+        "key_hint": evidence.key_hint,
+        "scheme": scheme(evidence.scheme),
+    });
+    if let Some(certificate) = &evidence.certificate {
+        json["certificate"] = path_json(evidence, certificate);
+    }
+    if let Some(sigstore) = &evidence.sigstore {
+        json["sigstore"] = signer_json(sigstore);
+    }
+    json
 }
 
 /// A model that was signed.
@@ -131,35 +142,18 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
     let mut fields = Fields::default();
     fields.add("model", model.display().to_string());
     fields.add("signature", signature.display().to_string());
-    match &evidence.sigstore {
-        Some(evidence) => {
-            fields.add("signed by", &evidence.identity);
-            add_claims(&mut fields, &evidence.certificate);
-        }
-        None => fields.add("signed by", format!("{} key {}", evidence.key_algorithm, evidence.key_hint)),
-    }
-    let leaf = evidence.certificate.as_ref().map(|certificate| certificate.path.leaf());
-    if let Some(leaf) = leaf {
-        fields.add("certificate", leaf.subject());
-        fields.add("", format!("valid until {}; sha256 {}", leaf.not_after(), leaf.fingerprint()));
-    }
-    for (log, entry) in log_entries {
-        fields.add("log entry", format!("{} in {log}", entry.log_index()));
-    }
-    for time in timestamps {
-        fields.add("timestamp", time.to_string());
-    }
+    add_new_signature(&mut fields, evidence, log_entries, timestamps);
     fields.add("signed as", statement.model_name());
     fields.add(
         "files",
         format!("{}, {}, {}", count(manifest.file_count(), "file"), size(length_bytes), hashing(parameters)),
     );
     fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
-    let mut json = json!({
+    let json = json!({
         "model": model.display().to_string(),
         "signature": signature.display().to_string(),
         "method": method(evidence),
-        "signer": { "key_algorithm": evidence.key_algorithm.to_string(), "key_hint": evidence.key_hint },
+        "signer": new_signer_json(evidence),
         "log_entries": new_log_entries_json(log_entries),
         "timestamps": timestamps.iter().map(UnixTime::to_string).collect::<Vec<_>>(),
         "signed_as": statement.model_name(),
@@ -169,17 +163,50 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
         "root_digest": { "sha256": manifest.root_digest().to_hex() },
         "serialization": parameters_json(parameters),
     });
-    if let Some(leaf) = leaf {
-        json["signer"]["certificate"] = certificate_json(leaf);
-    }
-    if let Some(evidence) = &evidence.sigstore {
-        json["signer"]["sigstore"] = signer_json(evidence);
-    }
     Answer { human: format!("{GOOD}Signing succeeded{GOOD:#}\n{}", fields.into_text()), json }
 }
 
+/// Adds who signed just now, and which services say so.
+pub(super) fn add_new_signature(
+    fields: &mut Fields,
+    evidence: &Evidence,
+    log_entries: &[(String, LogEntryRecord)],
+    timestamps: &[UnixTime],
+) {
+    match &evidence.sigstore {
+        Some(evidence) => {
+            fields.add("signed by", &evidence.identity);
+            add_claims(fields, &evidence.certificate);
+        }
+        None => fields.add("signed by", format!("{} key {}", evidence.key_algorithm, evidence.key_hint)),
+    }
+    if let Some(certificate) = &evidence.certificate {
+        let leaf = certificate.path.leaf();
+        fields.add("certificate", leaf.subject());
+        fields.add("", format!("valid until {}; sha256 {}", leaf.not_after(), leaf.fingerprint()));
+    }
+    for (log, entry) in log_entries {
+        fields.add("log entry", format!("{} in {log}", entry.log_index()));
+    }
+    for time in timestamps {
+        fields.add("timestamp", time.to_string());
+    }
+}
+
+/// Who signed just now.
+pub(super) fn new_signer_json(evidence: &Evidence) -> Value {
+    let mut json = json!({ "key_algorithm": evidence.key_algorithm.to_string(), "key_hint": evidence.key_hint });
+    if let Some(certificate) = &evidence.certificate {
+        json["certificate"] = certificate_json(certificate.path.leaf());
+    }
+    if let Some(evidence) = &evidence.sigstore {
+        json["sigstore"] = signer_json(evidence);
+    }
+    json
+}
+
 /// The signing method, as the bundle has it.
-fn method(evidence: &Evidence) -> &'static str {
+pub(super) fn method(evidence: &Evidence) -> &'static str {
     match evidence {
         Evidence { sigstore: Some(_), .. } => "sigstore",
         Evidence { certificate: Some(_), .. } => "certificate",

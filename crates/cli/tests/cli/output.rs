@@ -23,6 +23,8 @@ fn help_stays_as_it_was_read() {
         ("help_trust_import", "trust import --help"),
         ("help_provenance_verify", "provenance verify --help"),
         ("help_vsa_verify", "vsa verify --help"),
+        #[cfg(feature = "pkcs11")]
+        ("help_vsa_create", "vsa create --help"),
         ("sign_without_method", "sign model --private-key key.pem"),
         ("sign_with_no_method", "sign kye model"),
         ("unknown_flag", "verify key model --public-kee x"),

@@ -403,3 +403,39 @@ fn a_malformed_uri_is_wrong_usage_and_its_pin_is_not_repeated() {
     let missing = sandbox.fails("sign pkcs11-key model", 2, &["--pkcs11-uri <PKCS11_URI>"]);
     assert!(missing.stderr.contains("required"), "{missing:?}");
 }
+
+#[test]
+fn a_summary_is_signed_in_the_token() {
+    use super::vsa::create::{add_provenance, create, verify};
+    let Some(device) = Device::new("a_summary_is_signed_in_the_token") else { return };
+    if !add_provenance(&device.sandbox) {
+        return;
+    }
+    device.add_key("EC:prime256v1", "signer", "01", &[]);
+    device.export_public_key("01");
+    device.sandbox.write("pin", PIN);
+    let words = create(&format!("--sign pkcs11-key --pin-file pin --pkcs11-uri {}", device.uri("object=signer")));
+    let signed = run(device.with_tokens(&mut device.sandbox.command(&words)));
+    assert_eq!(signed.code, Some(0), "{signed:?}");
+    device.sandbox.ok(&verify("--public-key-path key.pub.pem"));
+    fs::remove_file(device.sandbox.path("vsa.json")).expect("removed");
+    let wrong = words.replace("object=signer", "object=other");
+    device.sandbox.fails_as(device.with_tokens(&mut device.sandbox.command(&wrong)), 3, &["other"]);
+
+    if !has_openssl("a_summary_is_signed_in_the_token") {
+        return;
+    }
+    let pki = issue(KeyKind::P256, Validities::of_signer(Validity::days(-1, 30)));
+    for (name, path) in [("signer.pem", pki.certificate()), ("chain.pem", pki.chain()), ("root.pem", pki.root())] {
+        device.sandbox.write(name, fs::read(path).expect("made"));
+    }
+    device.sandbox.write("signer.key", fs::read(pki.private_key()).expect("made"));
+    device.import("signer.key", "privkey", "certified");
+    device.import("signer.pem", "cert", "certified");
+    let certificates = "--signing-certificate signer.pem --certificate-chain chain.pem";
+    let uri = device.uri("object=certified");
+    let words = create(&format!("--sign pkcs11-certificate --pin-file pin {certificates} --pkcs11-uri {uri}"));
+    let signed = run(device.with_tokens(&mut device.sandbox.command(&words)));
+    assert_eq!(signed.code, Some(0), "{signed:?}");
+    device.sandbox.ok(&verify("--certificate-chain root.pem"));
+}

@@ -1,4 +1,6 @@
-//! `vsa verify`: what a user sees, with a key made for each test and with a public summary.
+//! `vsa verify`: what a user sees, with a key made for each test and with a public summary. `vsa create` in its file.
+
+pub(crate) mod create;
 
 use std::path::{Path, PathBuf};
 
@@ -92,7 +94,7 @@ fn what_is_not_as_expected_is_rejected() {
         ("--key", "--verified-level SLSA_BUILD_LEVEL_4 --key", "wrong_level", "found `SLSA_BUILD_LEVEL_3`"),
         ("--key", "--public-key-id other --key", "wrong_key", "found `k`"),
         ("--key", "--public-key-signing-hash-algo sha512 --key", "invalid_signature", "over sha512"),
-        ("vsa.json", "key.pub.pem", "invalid_envelope", "expected a DSSE envelope"),
+        ("vsa.json", "key.pub.pem", "invalid_envelope", "expected a DSSE envelope or a Sigstore bundle"),
         ("key.pub.pem", "vsa.json", "invalid_key", "expected PEM"),
     ] {
         let words = FLAGS.replace("--public-key-path", "--key").replace(from, to);
@@ -132,16 +134,21 @@ fn what_cannot_be_read_is_not_checked() {
     }
 }
 
+/// A folder of the public vectors; without it, says that the test proves nothing.
+fn vectors(name: &str) -> Option<PathBuf> {
+    let folder: Option<PathBuf> = std::env::var_os("MODEL_SIGNING_VECTORS")
+        .map(|vectors| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(vectors).join("slsa").join(name))
+        .filter(|folder| folder.is_dir());
+    #[cfg(unix)]
+    if folder.is_none() {
+        super::support::skipped(&format!("no `slsa/{name}` in MODEL_SIGNING_VECTORS"));
+    }
+    folder
+}
+
 #[test]
 fn the_public_summary_is_verified() {
-    let folder: Option<PathBuf> = std::env::var_os("MODEL_SIGNING_VECTORS")
-        .map(|vectors| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(vectors).join("slsa/vsa"))
-        .filter(|folder| folder.is_dir());
-    let Some(folder) = folder else {
-        #[cfg(unix)]
-        super::support::skipped("no `slsa/vsa` in MODEL_SIGNING_VECTORS");
-        return;
-    };
+    let Some(folder) = vectors("vsa") else { return };
     let sandbox = Sandbox::empty();
     for (from, to) in [("gke-gce-pre.bcid-vsa.jsonl", "vsa.jsonl"), ("vsa_signing_public_key.pem", "key.pem")] {
         sandbox.write(to, std::fs::read(folder.join(from)).expect("readable"));

@@ -28,6 +28,9 @@ const MAX_TIMESTAMPS: usize = 16;
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// The form of the same version that some clients write.
 const MEDIA_TYPE_PARAMETER: &str = "application/vnd.dev.sigstore.bundle+json;version=0.3";
+/// Those before it.
+const OLDER_MEDIA_TYPES: [&str; 2] =
+    ["application/vnd.dev.sigstore.bundle+json;version=0.1", "application/vnd.dev.sigstore.bundle+json;version=0.2"];
 
 /// A parsed bundle. Its payload stays out of reach until a signature over it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,15 @@ pub struct Bundle {
     signature: Vec<u8>,
     log_entries: Vec<LogEntryRecord>,
     timestamps: Vec<Vec<u8>>,
+}
+
+/// Who can have written a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writer {
+    /// A tool that signs models.
+    Ours,
+    /// Any that signs attestations.
+    Anybody,
 }
 
 /// What the bundle offers for checking its signature (OMS §4.1).
@@ -106,6 +118,16 @@ impl Bundle {
     /// # Errors
     /// [`InvalidBundle`]: what is wrong, and where.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidBundle> {
+        Self::parse_of(bytes, Writer::Ours)
+    }
+
+    /// Parses a bundle (v0.1 to v0.3) that another tool may have written of something else than a model: members that are
+    /// not known are passed over.
+    pub(crate) fn parse_of_any_tool(bytes: &[u8]) -> Result<Self, InvalidBundle> {
+        Self::parse_of(bytes, Writer::Anybody)
+    }
+
+    fn parse_of(bytes: &[u8], writer: Writer) -> Result<Self, InvalidBundle> {
         json::require_unique_members(bytes)?;
         let mut unknown = None;
         let wire: BundleIn<'_> = json::parse_object(bytes, |path| {
@@ -113,10 +135,15 @@ impl Bundle {
                 unknown.get_or_insert(path);
             }
         })?;
-        if wire.media_type != MEDIA_TYPE && wire.media_type != MEDIA_TYPE_PARAMETER {
-            return Err(InvalidBundle::MediaType { found: wire.media_type });
+        let is_older = || OLDER_MEDIA_TYPES.contains(&wire.media_type.as_str());
+        match wire.media_type.as_str() {
+            MEDIA_TYPE | MEDIA_TYPE_PARAMETER => {}
+            _ if writer == Writer::Anybody && is_older() => {}
+            _ => return Err(InvalidBundle::MediaType { found: wire.media_type }),
         }
-        if let Some(path) = unknown {
+        if writer == Writer::Ours
+            && let Some(path) = unknown
+        {
             return Err(InvalidBundle::UnknownMember { path });
         }
         let Object(envelope) = wire.dsse_envelope.ok_or(InvalidBundle::NoEnvelope)?;
@@ -146,13 +173,31 @@ impl Bundle {
         let wire = BundleOut {
             media_type: MEDIA_TYPE,
             verification_material: MaterialOut::of(&self.material, &self.log_entries, &self.timestamps),
-            content: ContentOut::DsseEnvelope(EnvelopeOut {
-                payload: STANDARD.encode(self.payload.as_slice()),
-                payload_type: PAYLOAD_TYPE,
-                signatures: [SignatureOut { sig: STANDARD.encode(&self.signature), keyid: "" }],
-            }),
+            content: ContentOut::DsseEnvelope(self.envelope()),
         };
         serde_json::to_vec(&wire).expect("text always serialises")
+    }
+
+    /// The DSSE envelope alone as JSON, for tools that read no bundles. What else is in the bundle is lost.
+    #[must_use]
+    pub fn to_envelope_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.envelope()).expect("text always serialises")
+    }
+
+    fn envelope(&self) -> EnvelopeOut<'static> {
+        EnvelopeOut {
+            payload: STANDARD.encode(self.payload.as_slice()),
+            payload_type: PAYLOAD_TYPE,
+            signatures: [SignatureOut { sig: STANDARD.encode(&self.signature), keyid: "" }],
+        }
+    }
+
+    /// The same bundle, in which a certificate that stands alone is a chain of one.
+    pub(crate) fn with_certificate_chain(self) -> Self {
+        match self.material {
+            Material::Certificate(leaf) => Self { material: Material::CertificateChain(vec![leaf]), ..self },
+            Material::PublicKey { .. } | Material::CertificateChain(_) => self,
+        }
     }
 
     /// What the bundle offers for checking its signature.

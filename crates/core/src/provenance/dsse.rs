@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::certificate::Certificate;
 use crate::envelope::{self, InvalidJson, Object, PAYLOAD_TYPE};
@@ -41,7 +42,18 @@ impl Envelope {
             return Err(InvalidEnvelope::TooLarge);
         }
         envelope::require_unique_members(bytes)?;
-        let wire: EnvelopeIn<'_> = envelope::parse_object(bytes, |_| {})?;
+        Self::of(envelope::parse_object(bytes, |_| {})?)
+    }
+
+    /// The envelope in a Sigstore bundle of any version; whatever else is there is passed over.
+    pub(super) fn in_bundle(bytes: &[u8]) -> Result<Self, InvalidEnvelope> {
+        envelope::require_unique_members(bytes)?;
+        let bundle: BundleIn<'_> = envelope::parse_object(bytes, |_| {})?;
+        let Object(wire) = bundle.dsse_envelope.ok_or(InvalidEnvelope::NoAttestation)?;
+        Self::of(wire)
+    }
+
+    fn of(wire: EnvelopeIn<'_>) -> Result<Self, InvalidEnvelope> {
         if wire.payload_type != PAYLOAD_TYPE {
             return Err(InvalidEnvelope::PayloadType { found: wire.payload_type });
         }
@@ -67,6 +79,16 @@ impl Envelope {
     }
 }
 
+/// Whether a document says that it is a Sigstore bundle.
+pub(super) fn is_bundle(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "mediaType")]
+        _media_type: IgnoredAny,
+    }
+    serde_json::from_slice::<Named>(bytes).is_ok()
+}
+
 /// Either alphabet: DSSE has its readers take both.
 fn base64(member: &'static str, text: &str) -> Result<Vec<u8>, InvalidEnvelope> {
     let engine = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
@@ -81,6 +103,12 @@ fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, InvalidEnvelope> {
     let read = Certificate::from_file(pem.as_bytes())
         .map_err(|error| InvalidEnvelope::Certificate { reason: error.to_string() })?;
     Ok(read.iter().map(|certificate| certificate.der().to_vec()).collect())
+}
+
+#[derive(Deserialize)]
+struct BundleIn<'a> {
+    #[serde(rename = "dsseEnvelope", borrow)]
+    dsse_envelope: Option<Object<EnvelopeIn<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -103,11 +131,14 @@ struct SignatureIn {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEnvelope {
     /// It is too long.
-    #[error("expected a DSSE envelope of at most {MAX_ENVELOPE_BYTES} bytes, found a longer one")]
+    #[error("expected an attestation of at most {MAX_ENVELOPE_BYTES} bytes, found a longer one")]
     TooLarge,
     /// It is not the JSON of an envelope.
-    #[error("expected a DSSE envelope: {0}")]
+    #[error("expected a DSSE envelope or a Sigstore bundle: {0}")]
     Json(#[from] InvalidJson),
+    /// It is a bundle without an envelope.
+    #[error("`dsseEnvelope`: expected an attestation, found a bundle of something else")]
+    NoAttestation,
     /// What is in it is no in-toto statement.
     #[error("`payloadType`: expected `{PAYLOAD_TYPE}`, found `{found}`")]
     PayloadType {

@@ -1,21 +1,25 @@
 //! Verification Summary Attestations (SLSA v1.2, "Verification Summary Attestation"): somebody verified an artifact, and
-//! says so under a key.
+//! says so under a key, a certificate or an identity.
 //!
 //! The digests of the artifact are given, never computed here.
 
 mod expectations;
 mod level;
+mod signer;
+mod summary;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::dsse::Envelope;
-use crate::envelope::{self, InvalidJson, Object};
+use crate::envelope::{self, InvalidBundle, InvalidJson, Object};
+use crate::verify::SignatureError;
 
 pub use super::dsse::{InvalidEnvelope, MAX_ENVELOPE_BYTES};
 pub use expectations::{Expectations, InvalidExpectation, SubjectDigest, TrustedKey};
 pub use level::{InvalidLevel, Level, VerifiedLevel};
+pub use signer::{SummarySigner, VerifierTrust};
+pub use summary::{InputAttestation, InvalidSummary, VerificationSummary};
 
 /// `predicateType` of a summary.
 pub const PREDICATE_TYPE: &str = "https://slsa.dev/verification_summary/v1";
@@ -32,6 +36,7 @@ const MAX_LISTED: usize = 8;
 /// A summary whose signature holds and which says all that was expected: only [`verify_summary`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedSummary {
+    signer: SummarySigner,
     payload: Vec<u8>,
     subjects: Vec<Subject>,
     verifier_id: String,
@@ -51,6 +56,12 @@ pub struct Subject {
 }
 
 impl VerifiedSummary {
+    /// Who signed it, as the trust has it.
+    #[must_use]
+    pub fn signer(&self) -> &SummarySigner {
+        &self.signer
+    }
+
     /// The signed statement, byte for byte.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
@@ -94,18 +105,19 @@ impl VerifiedSummary {
     }
 }
 
-/// Verifies the summary in a DSSE envelope (SLSA v1.2, "How to verify", steps 1 to 7).
+/// Verifies a summary: a DSSE envelope, or a Sigstore bundle (v0.1 to v0.3) with one (SLSA v1.2, "How to verify", steps 1
+/// to 7).
 ///
 /// # Errors
 /// [`VsaError`]: the first of these steps that fails, what was expected and what was found.
-pub fn verify_summary(
-    envelope: &[u8],
-    trusted: &TrustedKey<'_>,
+pub fn verify_summary<'a>(
+    attestation: &[u8],
+    trust: impl Into<VerifierTrust<'a>>,
     expected: &Expectations,
 ) -> Result<VerifiedSummary, VsaError> {
-    // Step 1, and with `check_verifier` step 4: whoever names the key says which verifier it is of.
-    let payload = check_signature(Envelope::parse(envelope)?, trusted)?;
-    let summary = parse(payload)?;
+    // Step 1, and with `check_verifier` step 4: whoever names the signer says which verifier it is.
+    let (payload, signer) = signer::check(attestation, trust.into())?;
+    let summary = parse(payload, signer)?;
     check_subjects(&summary, expected)?;
     check_verifier(&summary, expected)?;
     check_resource(&summary, expected)?;
@@ -120,30 +132,8 @@ struct Parsed {
     result: String,
 }
 
-fn check_signature(envelope: Envelope, trusted: &TrustedKey<'_>) -> Result<Vec<u8>, VsaError> {
-    let named = |id: &Option<String>| match (trusted.id(), id) {
-        (Some(expected), Some(found)) => expected == found,
-        (None, _) | (_, None) => true,
-    };
-    let message = envelope.signed_bytes();
-    let mut tried = 0;
-    for signature in envelope.signatures.iter().filter(|signature| named(&signature.key_id)) {
-        if trusted.verifies(&message, &signature.signature) {
-            return Ok(envelope.payload);
-        }
-        tried += 1;
-    }
-    match trusted.id() {
-        Some(expected) if tried == 0 => Err(VsaError::KeyId {
-            expected: expected.to_owned(),
-            found: list(envelope.signatures.iter().filter_map(|signature| signature.key_id.as_deref())),
-        }),
-        _ => Err(VsaError::Signature { expected: trusted.to_string(), tried }),
-    }
-}
-
 /// Parses a payload, whose signature holds (step 3).
-fn parse(payload: Vec<u8>) -> Result<Parsed, VsaError> {
+fn parse(payload: Vec<u8>, signer: SummarySigner) -> Result<Parsed, VsaError> {
     envelope::require_unique_members(&payload)?;
     let header: Header = envelope::parse_object(&payload, |_| {})?;
     if !STATEMENT_TYPES.contains(&header.statement_type.as_str()) {
@@ -166,6 +156,7 @@ fn parse(payload: Vec<u8>) -> Result<Parsed, VsaError> {
         digests: subject.digest.into_iter().map(|(name, value)| SubjectDigest::new(name, value)).collect(),
     });
     let verified = VerifiedSummary {
+        signer,
         subjects: subjects.collect(),
         verifier_id,
         resource_uri,
@@ -307,6 +298,15 @@ pub enum VsaError {
         /// How many signatures were tried.
         tried: usize,
     },
+    /// It is an envelope alone, which has no certificate.
+    #[error("expected a Sigstore bundle, found a DSSE envelope, which a key alone can be checked with")]
+    NoCertificate,
+    /// It is a bundle that can't be used.
+    #[error(transparent)]
+    Bundle(#[from] InvalidBundle),
+    /// The signature, or whoever made it, is not one that is trusted.
+    #[error(transparent)]
+    Signer(#[from] SignatureError),
     /// What was signed is not the JSON of a summary.
     #[error("the signed statement: {0}")]
     Json(#[from] InvalidJson),

@@ -12,7 +12,7 @@ use crate::timestamp::TimestampError;
 use crate::trust::Trust;
 use crate::verify::{self, Evidence, SignatureError};
 
-pub use artifact::{sign_artifact, sign_statement};
+pub use artifact::{SignedStatement, sign_artifact, sign_statement};
 pub use certificate::{CertificateSigner, UnsuitableCertificate};
 pub use key::KeySigner;
 use witness::Testimony;
@@ -64,6 +64,18 @@ pub fn sign_model(
 ) -> Result<NewSignature, SignError> {
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
+    let bundle = envelop(payload, signer, witnesses)?;
+    let verified = verify::check_signature(&bundle, Trust { logs: witnesses.trusted_logs, ..signer.trust() })?;
+    let evidence = verified.evidence().clone();
+    let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
+    if *read_back.get() != statement {
+        return Err(SignError::Unusable("the statement does not read back as it was written".to_owned()));
+    }
+    Ok(NewSignature { bundle, statement, evidence })
+}
+
+/// A bundle around a payload: its signature, and what the witnesses say of it. It is read back, and not verified.
+fn envelop(payload: Vec<u8>, signer: &dyn Signer, witnesses: Witnesses<'_>) -> Result<Bundle, SignError> {
     let Signed { signature, key, material } = signer.sign(&pae(&payload), &payload)?;
     let submission =
         LogSubmission { subject: Subject::Envelope(&payload), signature: &signature, material: &material, key: &key };
@@ -72,15 +84,7 @@ pub fn sign_model(
     if json.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(SignError::TooLarge { found: json.len() as u64 });
     }
-    let bundle = Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))?;
-    drop(json);
-    let verified = verify::check_signature(&bundle, Trust { logs: witnesses.trusted_logs, ..signer.trust() })?;
-    let evidence = verified.evidence().clone();
-    let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
-    if *read_back.get() != statement {
-        return Err(SignError::Unusable("the statement does not read back as it was written".to_owned()));
-    }
-    Ok(NewSignature { bundle, statement, evidence })
+    Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))
 }
 
 /// Why there is no signature.

@@ -2,12 +2,10 @@
 
 use serde::Deserialize;
 use sigstore_verify::VerificationPolicy;
-use sigstore_verify::types::{
-    Artifact, ArtifactDigest, Bundle, HashAlgorithm, Sha256Hash, Sha512Hash, SignatureContent,
-};
+use sigstore_verify::types::{Artifact, Bundle, SignatureContent};
 
 use super::artifact::{parse, signer_certificate};
-use super::verification::{check_signer, complete};
+use super::verification::{check_signer, complete, subject_digest};
 use super::{SignerRule, SigstoreError, SigstoreEvidence, TrustedRoot};
 use crate::envelope::{PAYLOAD_TYPE, require_unique_members};
 
@@ -25,11 +23,29 @@ pub(crate) struct Attestation {
 }
 
 /// Verifies an attestation of `sigstore`'s instance, or of GitHub's own, which has no logs: leaving out what they would say
-/// is for that instance alone.
+/// is for that instance alone. Who signed is for the caller to judge.
 pub(crate) fn verify_attestation(
     bundle: &[u8],
     sigstore: &TrustedRoot,
     github: Option<&TrustedRoot>,
+) -> Result<Attestation, SigstoreError> {
+    verify(bundle, sigstore, github, SignerRule::Anybody)
+}
+
+/// Verifies an attestation of an instance, by the signer that is expected.
+pub(crate) fn verify_attestation_by(
+    bundle: &[u8],
+    root: &TrustedRoot,
+    signer: SignerRule<'_>,
+) -> Result<Attestation, SigstoreError> {
+    verify(bundle, root, None, signer)
+}
+
+fn verify(
+    bundle: &[u8],
+    sigstore: &TrustedRoot,
+    github: Option<&TrustedRoot>,
+    signer: SignerRule<'_>,
 ) -> Result<Attestation, SigstoreError> {
     let malformed = |reason: String| SigstoreError::Malformed { reason };
     // The library keeps the last of two equal members.
@@ -60,14 +76,14 @@ pub(crate) fn verify_attestation(
         return Err(SigstoreError::NoLogEntry);
     }
     // The library compares an artifact with the subjects. Which one it is, the caller finds out.
-    let digest = some_subject(envelope.payload.as_bytes())?;
+    let digest = subject_digest(envelope.payload.as_bytes())?;
     let result = root.verifier().verify(Artifact::from_digest(digest), &bundle, &policy)?;
     if has_log {
         complete(&result)?;
     } else if !result.certificate_verified() || result.verified_timestamps().is_empty() {
         return Err(SigstoreError::NoTime);
     }
-    let evidence = check_signer(certificate, SignerRule::Anybody, result.verified_timestamps())?;
+    let evidence = check_signer(certificate, signer, result.verified_timestamps())?;
     Ok(Attestation {
         payload: envelope.payload.as_bytes().to_vec(),
         evidence,
@@ -91,37 +107,4 @@ fn promised_indices(bundle: &Bundle) -> Vec<u64> {
     let entries = bundle.verification_material.tlog_entries.iter();
     let promised = entries.filter(|entry| entry.inclusion_promise.is_some());
     promised.map(|entry| entry.log_index.get()).collect()
-}
-
-/// The first digest of a subject that the library knows.
-fn some_subject(payload: &[u8]) -> Result<ArtifactDigest, SigstoreError> {
-    #[derive(Deserialize)]
-    struct Statement {
-        #[serde(default)]
-        subject: Vec<Subject>,
-    }
-    #[derive(Deserialize)]
-    struct Subject {
-        #[serde(default)]
-        digest: Digest,
-    }
-    #[derive(Default, Deserialize)]
-    struct Digest {
-        sha256: Option<String>,
-        sha512: Option<String>,
-    }
-    let malformed = |reason: String| SigstoreError::Malformed { reason: format!("its statement: {reason}") };
-    let statement: Statement = serde_json::from_slice(payload).map_err(|error| malformed(error.to_string()))?;
-    let malformed_digest = |error: sigstore_verify::types::Error| malformed(format!("a subject's digest: {error}"));
-    for Subject { digest } in statement.subject {
-        if let Some(hex) = digest.sha256 {
-            return Sha256Hash::from_hex(&hex).map(ArtifactDigest::from).map_err(malformed_digest);
-        }
-        if let Some(hex) = digest.sha512 {
-            let digest = Sha512Hash::from_hex(&hex).map_err(malformed_digest)?;
-            let digest = ArtifactDigest::new(HashAlgorithm::Sha2512, digest.as_bytes().to_vec());
-            return digest.map_err(malformed_digest);
-        }
-    }
-    Err(malformed("no subject has a SHA-256 or a SHA-512".to_owned()))
 }

@@ -13,7 +13,7 @@ mod trusted_root;
 mod verification;
 
 pub use artifact::{Artifact, MAX_ARTIFACT_BUNDLE_BYTES, verify_artifact, verify_artifact_with_key};
-pub(crate) use attestation::{Attestation, verify_attestation};
+pub(crate) use attestation::{Attestation, verify_attestation, verify_attestation_by};
 pub use certificate::SignerCertificate;
 pub use contents::{Authority, Contents, Log, Period};
 pub use signing_config::{

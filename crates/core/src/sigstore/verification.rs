@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
-use sigstore_verify::types::{Artifact, Sha256Hash};
+use sigstore_verify::types::{Artifact, ArtifactDigest, HashAlgorithm, Sha256Hash, Sha512Hash};
 use sigstore_verify::{
     CertificateError, Error as LibraryError, TimestampError, TransparencyLogError, VerificationPolicy,
     VerificationResult,
@@ -65,7 +65,7 @@ pub(crate) fn check(
     let result = trust
         .root
         .verifier()
-        .verify(Artifact::from(Sha256Hash::new(digest)), &library_bundle, &VerificationPolicy::any_identity())
+        .verify(Artifact::from_digest(digest), &library_bundle, &VerificationPolicy::any_identity())
         .map_err(SigstoreError::from)?;
     complete(&result)?;
     check_signer(certificate, trust.signer, result.verified_timestamps())
@@ -135,9 +135,9 @@ fn named(
     }
 }
 
-/// The digest that the library compares with the statement's. The statement itself, and that it is the model's, is
-/// checked afterwards.
-pub(crate) fn subject_digest(payload: &[u8]) -> Result<[u8; 32], SigstoreError> {
+/// The digest that the library compares with the statement's: the first that it knows. The statement itself, and what it
+/// is about, is checked afterwards.
+pub(crate) fn subject_digest(payload: &[u8]) -> Result<ArtifactDigest, SigstoreError> {
     #[derive(Deserialize)]
     struct Statement {
         #[serde(default)]
@@ -151,14 +151,22 @@ pub(crate) fn subject_digest(payload: &[u8]) -> Result<[u8; 32], SigstoreError> 
     #[derive(Default, Deserialize)]
     struct Digest {
         sha256: Option<String>,
+        sha512: Option<String>,
     }
-    let malformed = |reason: String| SigstoreError::Malformed { reason };
-    let statement: Statement =
-        serde_json::from_slice(payload).map_err(|error| malformed(format!("its statement: {error}")))?;
-    let digest = statement.subject.into_iter().find_map(|subject| subject.digest.sha256);
-    let digest = digest.ok_or_else(|| malformed("its statement has no subject with a SHA-256".to_owned()))?;
-    let digest = Sha256Hash::from_hex(&digest);
-    digest.map(|digest| *digest.as_bytes()).map_err(|error| malformed(format!("the subject of its statement: {error}")))
+    let malformed = |reason: String| SigstoreError::Malformed { reason: format!("its statement: {reason}") };
+    let statement: Statement = serde_json::from_slice(payload).map_err(|error| malformed(error.to_string()))?;
+    let malformed_digest = |error: sigstore_verify::types::Error| malformed(format!("a subject's digest: {error}"));
+    for Subject { digest } in statement.subject {
+        if let Some(hex) = digest.sha256 {
+            return Sha256Hash::from_hex(&hex).map(ArtifactDigest::from).map_err(malformed_digest);
+        }
+        if let Some(hex) = digest.sha512 {
+            let digest = Sha512Hash::from_hex(&hex).map_err(malformed_digest)?;
+            let digest = ArtifactDigest::new(HashAlgorithm::Sha2512, digest.as_bytes().to_vec());
+            return digest.map_err(malformed_digest);
+        }
+    }
+    Err(malformed("no subject has a SHA-256 or a SHA-512".to_owned()))
 }
 
 /// The bundle as the library reads it.

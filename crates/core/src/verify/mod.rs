@@ -5,6 +5,8 @@
 //! 3. [`Verified::statement`]: §8.3, the payload is a consistent statement about a model.
 //! 4. [`compare`]: §8.4 and §8.5, the model is what the statement lists.
 //!
+//! [`check_statement`] is §8.2 for what is no model.
+//!
 //! Rejection is an `Err`. A [`Verified`] can't be made outside this module.
 
 mod certificate;
@@ -17,7 +19,7 @@ use crate::envelope::{InvalidStatement, Statement};
 pub use certificate::CertificateEvidence;
 pub(crate) use certificate::check_certificates;
 pub use model::{CompareError, CompareOptions, Verdict, compare};
-pub use signature::{Evidence, SignatureError, SignedPayload, check_signature};
+pub use signature::{Evidence, SignatureError, SignedPayload, check_signature, check_statement};
 
 /// Something that a valid signature covers, and what the signature rests on.
 #[derive(Clone, Debug)]
@@ -31,6 +33,10 @@ impl<T> Verified<T> {
     #[must_use]
     pub fn get(&self) -> &T {
         &self.value
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.value
     }
 
     /// Who signed it, and how that was established.

@@ -8,7 +8,7 @@ use super::certificate::{CertificateEvidence, check_certificates};
 use super::log::check_log_entries;
 use crate::certificate::{PathError, Revocation, RevocationError, UnixTime};
 use crate::compat;
-use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae};
+use crate::envelope::{Bundle, FormatVersion, InvalidStatement, Material, Statement, pae, require_unique_members};
 use crate::key::{KeyAlgorithm, PublicKey, SignatureScheme};
 use crate::log::{LogEntryError, LoggedSigner, VerifiedLogEntry};
 use crate::sigstore::{self, SignerCertificate, SigstoreError, SigstoreEvidence, SigstoreTrust};
@@ -47,6 +47,15 @@ impl SignedPayload {
     }
 }
 
+/// What a payload has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// A statement about a model, of any version of the format.
+    Model,
+    /// A statement about anything.
+    Statement,
+}
+
 /// Who signed, and how that was established.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
@@ -77,8 +86,21 @@ pub struct Evidence {
 /// # Errors
 /// [`SignatureError`]: why nothing in the bundle may be believed.
 pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<SignedPayload>, SignatureError> {
+    check(bundle, trust, Content::Model)
+}
+
+/// Checks the signature of `bundle` over a statement about anything, which comes out as it was signed.
+///
+/// # Errors
+/// [`SignatureError`]: why nothing in the bundle may be believed.
+pub fn check_statement(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Arc<Vec<u8>>>, SignatureError> {
+    let Verified { value, evidence } = check(bundle, trust, Content::Statement)?;
+    Ok(Verified { value: value.bytes, evidence })
+}
+
+fn check(bundle: &Bundle, trust: Trust<'_>, content: Content) -> Result<Verified<SignedPayload>, SignatureError> {
     if let (SignerTrust::Sigstore(sigstore), Material::Certificate(certificate)) = (trust.signer, bundle.material()) {
-        return check_sigstore(bundle, certificate, sigstore, trust.timestamps);
+        return check_sigstore(bundle, certificate, sigstore, trust.timestamps, content);
     }
     let mut timestamps = check_timestamps(bundle, trust.timestamps)?;
     let (key, hint, certificate) = match (trust.signer, bundle.material()) {
@@ -98,7 +120,7 @@ pub fn check_signature(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified<Sig
             found @ (Material::PublicKey { .. } | Material::CertificateChain(_) | Material::Certificate(_)),
         ) => return Err(SignatureError::Method { expected: trust.method(), found: found.method() }),
     };
-    let (scheme, encoding, misleading_hint) = check_key(bundle, &key, hint)?;
+    let (scheme, encoding, misleading_hint) = check_key(bundle, &key, hint, content)?;
     let logged = match bundle.material() {
         Material::CertificateChain(chain) if !chain.is_empty() => LoggedSigner::Certificate(&chain[0]),
         Material::PublicKey { .. } | Material::CertificateChain(_) | Material::Certificate(_) => {
@@ -127,6 +149,7 @@ fn check_sigstore(
     certificate: &[u8],
     trust: SigstoreTrust<'_>,
     timestamps: TimestampTrust<'_>,
+    content: Content,
 ) -> Result<Verified<SignedPayload>, SignatureError> {
     let certificate = SignerCertificate::from_der(certificate)?;
     sigstore::check_instance(&certificate, trust.root)?;
@@ -136,9 +159,14 @@ fn check_sigstore(
     let key = certificate.certificate.public_key();
     let key = key.map_err(|error| SignatureError::Certificate { index: 0, reason: error.to_string() })?;
     // The signature first: nothing reads a payload that nobody signed.
-    let (scheme, encoding, _) = check_key(bundle, &key, None)?;
+    let (scheme, encoding, _) = check_key(bundle, &key, None, content)?;
     // The library builds a tree of the whole statement; only what a statement may be gets there.
-    drop(Statement::from_payload(bundle.payload()).map_err(SigstoreError::statement)?);
+    match content {
+        Content::Model => drop(Statement::from_payload(bundle.payload()).map_err(SigstoreError::statement)?),
+        // And it keeps the last of two equal members.
+        Content::Statement => require_unique_members(bundle.payload())
+            .map_err(|error| SigstoreError::Malformed { reason: format!("its statement: {error}") })?,
+    }
     // What is read here is bounded; the library, which checks it all a second time, has no bounds of its own.
     let logs = trust.root.log_keys();
     let logs = LogTrust { logs: &logs, unknown: UnknownLogs::Refuse, required: true, now: trust.now };
@@ -199,15 +227,19 @@ fn check_key(
     bundle: &Bundle,
     key: &PublicKey,
     hint: Option<&str>,
+    content: Content,
 ) -> Result<(SignatureScheme, Encoding, Option<String>), SignatureError> {
     let (payload, signature) = (bundle.payload(), bundle.signature());
     let own_hint = key.hint();
     let misleading_hint = hint.filter(|hint| *hint != own_hint).map(str::to_owned);
 
     let dsse = key.verify(&pae(payload), signature).map(|scheme| (scheme, Encoding::Dsse));
-    let holds = dsse.or_else(|| {
-        key.verify_ecdsa_sha256(&compat::pae_v0_2(payload), signature).map(|scheme| (scheme, Encoding::V0_2))
-    });
+    let holds = match content {
+        Content::Model => dsse.or_else(|| {
+            key.verify_ecdsa_sha256(&compat::pae_v0_2(payload), signature).map(|scheme| (scheme, Encoding::V0_2))
+        }),
+        Content::Statement => dsse,
+    };
     // The signature decides; the hint only explains.
     match (holds, misleading_hint) {
         (Some((scheme, encoding)), misleading_hint) => Ok((scheme, encoding, misleading_hint)),

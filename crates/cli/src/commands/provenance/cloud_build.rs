@@ -1,5 +1,6 @@
 //! Provenance of images that Google Cloud Build signs, as `gcloud` prints it.
 
+use model_transparency::hash::HashAlgorithm;
 use model_transparency::provenance::Repository;
 use model_transparency::provenance::cloud_build::{
     CheckError, CloudBuildKeys, Expected, ImageDigest, InvalidExpectation, MAX_KEYS_BYTES, Mismatch, VersionedTag,
@@ -8,13 +9,13 @@ use model_transparency::provenance::cloud_build::{
 
 use super::artifact::digest;
 use super::policy::PolicyArgs;
-use super::verify::{Checked, Request};
+use super::verify::{Checked, Outcome, Request};
 use crate::failure::Failure;
 use crate::inputs::read_limited;
-use crate::output::{Answer, cloud_build_answer};
+use crate::output::cloud_build_answer;
 
 /// Verifies the images with the keys that the tool was built with, or with those that were given.
-pub(super) fn verify(request: &Request<'_>, file: &[u8]) -> Result<(Answer, Vec<Checked>), Failure> {
+pub(super) fn verify(request: &Request<'_>, file: &[u8]) -> Result<Outcome, Failure> {
     let policy = &request.provenance.policy;
     let path = request.provenance.provenance_path.display();
     let other = policy
@@ -44,7 +45,8 @@ pub(super) fn verify(request: &Request<'_>, file: &[u8]) -> Result<(Answer, Vec<
         verified.push((name.as_str(), entry));
     }
     let path = &request.provenance.provenance_path;
-    Ok((cloud_build_answer(path, &verified, &provenance, request.print_provenance), checked))
+    let answer = cloud_build_answer(path, &verified, &provenance, request.print_provenance);
+    Ok(Outcome { answer, checked, provenance_sha256: HashAlgorithm::Sha256.digest(file).to_hex() })
 }
 
 fn source(policy: &PolicyArgs) -> Result<String, Failure> {

@@ -5,7 +5,7 @@ mod check;
 mod cloud_build;
 mod policy;
 mod signer;
-pub(crate) mod verify;
+mod verify;
 
 use clap::Subcommand;
 
@@ -31,6 +31,7 @@ enum Command {
 pub(crate) use check::{Provenance, Question};
 pub(crate) use policy::PolicyArgs;
 pub(crate) use signer::ProvenanceSignerArgs;
+pub(crate) use verify::{Checked, Outcome, ProvenanceArgs, Request, verify};
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     match &args.command {

@@ -93,6 +93,13 @@ impl ProvenanceSignerArgs {
         flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
+    /// What an output must not overwrite.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let key = self.provenance_key.iter().map(|path| ("the public key", path.as_path()));
+        let chain = &self.provenance_certificate_chain;
+        key.chain(chain.iter().map(|path| ("the certificate", path.as_path())))
+    }
+
     /// Under the names of `provenance verify`.
     pub(crate) fn as_signer(&self) -> SignerArgs {
         SignerArgs {
@@ -140,13 +147,6 @@ impl SignerArgs {
             || self.identity.is_some()
             || self.identity_regexp.is_some()
             || self.identity_provider.is_some()
-    }
-
-    /// What an output must not overwrite.
-    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, &Path)> {
-        let key = self.key.iter().map(|path| ("the public key", path.as_path()));
-        let chain = self.certificate_chain.iter().chain(&self.certificate).chain(&self.crl);
-        key.chain(chain.map(|path| ("the certificate", path.as_path())))
     }
 
     /// Without a source or a signer there is no verdict.

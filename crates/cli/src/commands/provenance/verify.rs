@@ -1,8 +1,9 @@
 //! `provenance verify`: that an artifact was built by who was expected from what was expected.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use model_transparency::hash::HashAlgorithm;
 use model_transparency::provenance::{Artifact, Match, VerifiedProvenance, is_cloud_build};
 
 use super::artifact;
@@ -66,6 +67,14 @@ pub(crate) struct ProvenanceArgs {
     pub(crate) policy: PolicyArgs,
 }
 
+impl ProvenanceArgs {
+    /// What an output must not overwrite, besides the provenance.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let keys = self.cloud_build_keys.iter().map(|path| ("the keys of Google Cloud Build", path.as_path()));
+        self.policy.inputs().chain(keys)
+    }
+}
+
 /// An artifact that was verified, for whoever does something with it.
 pub(crate) struct Checked {
     /// As it was given.
@@ -74,6 +83,14 @@ pub(crate) struct Checked {
     pub(crate) digests: BTreeMap<String, String>,
     /// The level of its build, if there is one.
     pub(crate) level: Option<u8>,
+}
+
+/// What was verified.
+pub(crate) struct Outcome {
+    pub(crate) answer: Answer,
+    pub(crate) checked: Vec<Checked>,
+    /// The SHA-256 of the file of provenance, in hex.
+    pub(crate) provenance_sha256: String,
 }
 
 /// What is verified, by whichever command.
@@ -89,15 +106,11 @@ pub(crate) struct Request<'a> {
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let Args { artifacts, provenance, signer, scope, print_provenance, instance } = args;
     let request = Request { artifacts, provenance, signer, scope, instance, print_provenance: *print_provenance };
-    verify(&request, global, console).map(|(answer, _)| answer)
+    verify(&request, global, console).map(|outcome| outcome.answer)
 }
 
 /// Verifies the provenance of each artifact.
-pub(crate) fn verify(
-    request: &Request<'_>,
-    global: &Global,
-    console: &Console,
-) -> Result<(Answer, Vec<Checked>), Failure> {
+pub(crate) fn verify(request: &Request<'_>, global: &Global, console: &Console) -> Result<Outcome, Failure> {
     let ProvenanceArgs { provenance_path: path, policy, digest_alg, .. } = request.provenance;
     request.signer.require(policy)?;
     let bytes = read(path)?;
@@ -114,6 +127,7 @@ pub(crate) fn verify(
     }
     let question = Question { path, policy, signer: request.signer, instance: request.instance };
     let provenance = Provenance::judge(&question, &bytes, console)?;
+    let provenance_sha256 = HashAlgorithm::Sha256.digest(&bytes).to_hex();
     drop(bytes);
     let mut algorithms = provenance.algorithms();
     algorithms.extend(digest_alg.as_deref());
@@ -132,7 +146,7 @@ pub(crate) fn verify(
         verified.push(VerifiedArtifact { name, provenance: found });
     }
     let answer = provenance_answer(path, &verified, policy, request.print_provenance);
-    Ok((answer, checked))
+    Ok(Outcome { answer, checked, provenance_sha256 })
 }
 
 /// The subject has a digest of the algorithm that was asked for.

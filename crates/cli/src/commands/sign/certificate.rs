@@ -44,6 +44,10 @@ pub(crate) struct CertificateArgs {
 }
 
 impl CertificateArgs {
+    pub(crate) fn new(signing_certificate: PathBuf, certificate_chain: Vec<PathBuf>) -> Self {
+        Self { signing_certificate, certificate_chain }
+    }
+
     /// What the signature must not overwrite.
     pub(crate) fn inputs(&self) -> Vec<(&str, &Path)> {
         let chain = self.certificate_chain.iter().map(|path| ("a certificate of the chain", path.as_path()));
@@ -61,6 +65,7 @@ impl CertificateArgs {
 }
 
 /// A signer's certificates, read.
+#[derive(Clone)]
 pub(crate) struct Certificates {
     leaf: Certificate,
     issuers: Vec<Certificate>,

@@ -7,6 +7,7 @@ mod pkcs11_certificate;
 #[cfg(feature = "pkcs11")]
 mod pkcs11_key;
 mod sigstore;
+mod statement;
 mod witnesses;
 
 use std::path::{Path, PathBuf};
@@ -20,16 +21,16 @@ use model_transparency::key::KeyAlgorithm;
 use model_transparency::manifest::Serialization;
 use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
 use model_transparency::output::{Access, Existing};
-use model_transparency::sign::{Log, NewSignature, SignError, Signer, Timestamper, Witnesses, sign_model};
+use model_transparency::sign::{NewSignature, SignError, Signer, sign_model};
 use model_transparency::timestamp::Timestamp;
-
-use model_transparency_remote::sigstore::Rekor;
+use model_transparency::verify::Evidence;
 
 use super::digest::list;
 use crate::args::{Global, HashingArgs, ModelArgs};
 use crate::failure::Failure;
 use crate::output::{Answer, Console, Signed, sign_answer};
 use crate::signature_file::{self, DEFAULT_NAME};
+pub(crate) use statement::{NewStatement, StatementSigner};
 use witnesses::{Asked, WitnessArgs};
 
 /// Sign a model
@@ -166,16 +167,12 @@ fn write_signature(
     let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());
     // A model of many files takes much memory, and so does its bundle.
     drop(list);
-    let timestampers: Vec<&dyn Timestamper> = asked.timestampers.iter().map(|timestamper| timestamper as _).collect();
-    let logs: Vec<&dyn Log> = asked.logs.iter().map(|log| log as _).collect();
-    let witnesses = Witnesses { timestampers: &timestampers, logs: &logs, trusted_logs: asked.trusted_logs() };
-    let NewSignature { bundle, statement, evidence } = sign_model(&name, manifest, signer, witnesses)?;
-    if evidence.key_algorithm == (KeyAlgorithm::Rsa { bits: 2048 }) {
-        console.warn("an RSA key of 2048 bits is the shortest that is accepted; use 3072 or more, or ECDSA");
-    }
+    let NewSignature { bundle, statement, evidence } =
+        asked.ask(|witnesses| sign_model(&name, manifest, signer, witnesses))?;
+    warn_of_short_key(&evidence, console);
     let json = bundle.to_json();
     let timestamps = timestamps(&bundle);
-    let log_entries: Vec<_> = asked.logs.iter().map(Rekor::url).zip(bundle.log_entries().to_vec()).collect();
+    let log_entries = asked.log_entries(&bundle);
     drop(bundle);
     model_transparency::output::write(&target.signature, &json, Access::Everyone, Existing::Replace)?;
     let signed = Signed {
@@ -192,6 +189,12 @@ fn write_signature(
 fn timestamps(bundle: &Bundle) -> Vec<UnixTime> {
     let parsed = bundle.timestamps().iter().filter_map(|bytes| Timestamp::parse(bytes).ok());
     parsed.map(|timestamp| timestamp.stated_time()).collect()
+}
+
+fn warn_of_short_key(evidence: &Evidence, console: &Console) {
+    if evidence.key_algorithm == (KeyAlgorithm::Rsa { bits: 2048 }) {
+        console.warn("an RSA key of 2048 bits is the shortest that is accepted; use 3072 or more, or ECDSA");
+    }
 }
 
 fn warn(target: &Target, model: &LocalModel, console: &Console) {

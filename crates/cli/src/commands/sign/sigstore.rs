@@ -37,8 +37,34 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let inputs: Vec<(&str, &Path)> = args.identity.inputs().chain(args.instance.inputs()).collect();
     check_target(&args.target, &inputs)?;
-    let instance = instance::resolve(&args.instance, console)?;
-    let services = services(&args.services, &instance)?;
+    let Prepared { signer, asked, needs_patience } = prepare(&args.identity, &args.services, &args.instance, console)?;
+    let begin = || {
+        if needs_patience {
+            // The person acts while the model is hashed, which ends if they decline. Nobody waits for them if it fails.
+            signer.prepare();
+        }
+    };
+    let meanwhile = Meanwhile { begin: &begin, has_failed: signer.has_failed(), failure: &|| signer.failure() };
+    write_signature(&args.target, signer.as_ref(), &asked, Some(&meanwhile), global, console)
+}
+
+/// Somebody who can sign with an instance.
+pub(super) struct Prepared {
+    pub(super) signer: Arc<SigstoreSigner<Tokens>>,
+    pub(super) asked: Asked,
+    /// Whether a person has to log in first.
+    needs_patience: bool,
+}
+
+/// Finds the instance's services and an identity token, or where to get one.
+pub(super) fn prepare(
+    identity: &IdentityArgs,
+    given: &ServiceArgs,
+    instance_args: &InstanceArgs,
+    console: &Console,
+) -> Result<Prepared, Failure> {
+    let instance = instance::resolve(instance_args, console)?;
+    let services = services(given, &instance)?;
     let asked = Asked::of(&services, &instance.root)?;
     let fulcio =
         Fulcio::new(&services.fulcio).map_err(|error| invalid_endpoint("the certificate authority", &error))?;
@@ -50,19 +76,12 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     }
     let urls = [fulcio.url()].into_iter().chain(asked.urls()).collect::<Vec<_>>().join(", ");
     console.debug(&format!("signing with {}: {urls}", instance.source));
-    let is_public = args.instance.trust_config.is_none() && args.instance.trusted_root.is_none();
+    let is_public = instance_args.trust_config.is_none() && instance_args.trusted_root.is_none();
     let provider = Provider { issuer: services.oidc.as_deref(), is_public };
-    let tokens = Tokens::find(&args.identity, &provider, console)?;
-    let logs_in_meanwhile = tokens.need_patience();
+    let tokens = Tokens::find(identity, &provider, console)?;
+    let needs_patience = tokens.need_patience();
     let signer = Arc::new(SigstoreSigner::new(fulcio, tokens, instance.root, now));
-    let begin = || {
-        if logs_in_meanwhile {
-            // The person acts while the model is hashed, which ends if they decline. Nobody waits for them if it fails.
-            signer.prepare();
-        }
-    };
-    let meanwhile = Meanwhile { begin: &begin, has_failed: signer.has_failed(), failure: &|| signer.failure() };
-    write_signature(&args.target, signer.as_ref(), &asked, Some(&meanwhile), global, console)
+    Ok(Prepared { signer, asked, needs_patience })
 }
 
 /// The services to sign with: those that were given, and the instance's where none are.

@@ -1,8 +1,10 @@
 //! Whom to ask about a new signature: timestamp authorities and transparency logs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use model_transparency::envelope::{Bundle, LogEntryRecord};
 use model_transparency::log::LogKeys;
+use model_transparency::sign::{Log, Timestamper, Witnesses};
 use model_transparency::sigstore::{Service, ServiceKind, Services, TrustedRoot};
 use model_transparency::trust::{LogTrust, TimestampAuthority, UnknownLogs};
 use model_transparency_remote::InvalidEndpoint;
@@ -33,8 +35,8 @@ pub(crate) struct WitnessArgs {
 /// Those who are asked.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
-    pub(super) timestampers: Vec<HttpTimestamper>,
-    pub(super) logs: Vec<Rekor>,
+    timestampers: Vec<HttpTimestamper>,
+    logs: Vec<Rekor>,
     /// Whose entries count; a signer that rests on an instance needs none.
     log_keys: Option<LogKeys>,
 }
@@ -48,22 +50,9 @@ impl WitnessArgs {
 
     /// Finds those who are to be asked.
     pub(crate) fn find(&self, console: &Console) -> Result<Asked, Failure> {
-        let mut asked = Asked::default();
-        if let Some(url) = &self.stamp.tsa_url {
-            let mut authorities = instance::timestamp_authorities(&self.instance, console)?;
-            let certificates = certificates(TSA_CERTIFICATE, &self.stamp.tsa_certificate_chain)?;
-            if !certificates.is_empty() {
-                authorities.push(TimestampAuthority::new(certificates));
-            }
-            asked.add_timestamper("--tsa-url", url, authorities)?;
-        }
-        if let Some(url) = &self.log.rekor_url {
-            let instance = instance::resolve(&self.instance, console)?;
-            let version = self.log.rekor_version.map(RekorVersionArg::major);
-            asked.add_log("--rekor-url", url, version.unwrap_or_else(|| listed_version(&instance, url)))?;
-            asked.log_keys = Some(instance.root.log_keys());
-        }
-        Ok(asked)
+        let version = self.log.rekor_version;
+        let (authorities, chain) = (self.stamp.tsa_url.as_slice(), self.stamp.tsa_certificate_chain.as_slice());
+        Asked::by_name(authorities, chain, self.log.rekor_url.as_slice(), version, &self.instance, console)
     }
 }
 
@@ -76,6 +65,37 @@ pub(super) fn listed_version(instance: &ResolvedInstance, url: &str) -> u32 {
 }
 
 impl Asked {
+    /// Those who are named for the signature of a key that is kept.
+    pub(super) fn by_name(
+        authorities: &[String],
+        authority_certificates: &[PathBuf],
+        logs: &[String],
+        version: Option<RekorVersionArg>,
+        instance: &InstanceArgs,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let mut asked = Self::default();
+        if !authorities.is_empty() {
+            let mut trusted = instance::timestamp_authorities(instance, console)?;
+            let certificates = certificates(TSA_CERTIFICATE, authority_certificates)?;
+            if !certificates.is_empty() {
+                trusted.push(TimestampAuthority::new(certificates));
+            }
+            for url in authorities {
+                asked.add_timestamper("--tsa-url", url, trusted.clone())?;
+            }
+        }
+        if !logs.is_empty() {
+            let instance = instance::resolve(instance, console)?;
+            for url in logs {
+                let version = version.map_or_else(|| listed_version(&instance, url), RekorVersionArg::major);
+                asked.add_log("--rekor-url", url, version)?;
+            }
+            asked.log_keys = Some(instance.root.log_keys());
+        }
+        Ok(asked)
+    }
+
     /// The services of an instance.
     pub(super) fn of(services: &Services, root: &TrustedRoot) -> Result<Self, Failure> {
         let mut asked = Self::default();
@@ -100,8 +120,20 @@ impl Asked {
         self.logs.iter().map(Rekor::url).chain(self.timestampers.iter().map(HttpTimestamper::url))
     }
 
+    /// Has them asked by `sign`.
+    pub(super) fn ask<T>(&self, sign: impl FnOnce(Witnesses<'_>) -> T) -> T {
+        let timestampers: Vec<&dyn Timestamper> = self.timestampers.iter().map(|one| one as _).collect();
+        let logs: Vec<&dyn Log> = self.logs.iter().map(|log| log as _).collect();
+        sign(Witnesses { timestampers: &timestampers, logs: &logs, trusted_logs: self.trusted_logs() })
+    }
+
+    /// The entries of a new bundle, each with where its log is.
+    pub(super) fn log_entries(&self, bundle: &Bundle) -> Vec<(String, LogEntryRecord)> {
+        self.logs.iter().map(Rekor::url).zip(bundle.log_entries().to_vec()).collect()
+    }
+
     /// Whose entries count.
-    pub(super) fn trusted_logs(&self) -> Option<LogTrust<'_>> {
+    fn trusted_logs(&self) -> Option<LogTrust<'_>> {
         let trust = |logs| LogTrust { logs, unknown: UnknownLogs::Refuse, required: true, now: now() };
         self.log_keys.as_ref().map(trust)
     }

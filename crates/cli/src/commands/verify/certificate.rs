@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use model_transparency::certificate::{Certificate, IdentityRule};
+use model_transparency::certificate::{Certificate, IdentityRule, RevocationList};
 use model_transparency::envelope::Material;
 use model_transparency::trust::{Anchors, CertificateTrust, SignerTrust, public_authorities};
 
-use super::{Common, open, verify};
+use super::{Common, open, rule, verify};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::inputs;
@@ -21,6 +21,17 @@ pub(crate) struct Args {
     #[command(flatten)]
     common: Common,
 
+    #[command(flatten)]
+    authorities: AuthorityArgs,
+
+    /// Print the fingerprints of the certificates that are trusted and of those in the signature
+    #[arg(long)]
+    log_fingerprints: bool,
+}
+
+/// Who is trusted to certify the signer, and whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuthorityArgs {
     /// Certificates that are trusted, in PEM: roots, intermediates, or the signer's own (repeatable). Without any, the
     /// public certificate authorities are trusted to certify the identity that is asked for
     #[arg(long, value_name = "FILE")]
@@ -37,63 +48,82 @@ pub(crate) struct Args {
     /// A list of revoked certificates (CRL), in PEM or DER (repeatable)
     #[arg(long, value_name = "FILE")]
     crl: Vec<PathBuf>,
+}
 
-    /// Print the fingerprints of the certificates that are trusted and of those in the signature
-    #[arg(long)]
-    log_fingerprints: bool,
+/// What [`AuthorityArgs`] name, read.
+pub(crate) struct Authorities {
+    certificates: Vec<Certificate>,
+    are_public: bool,
+    identity: Option<IdentityRule>,
+    revocation_lists: Vec<RevocationList>,
+}
+
+impl AuthorityArgs {
+    /// Whether any of them is given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--certificate-chain", !self.certificate_chain.is_empty()),
+            ("--certificate-identity", self.certificate_identity.is_some()),
+            ("--certificate-identity-regexp", self.certificate_identity_regexp.is_some()),
+            ("--crl", !self.crl.is_empty()),
+        ];
+        flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// Reads them, for the command that is called `command`.
+    pub(crate) fn read(&self, command: &str, console: &Console) -> Result<Authorities, Failure> {
+        let identity = self.identity()?;
+        let mut certificates = inputs::certificates("the certificate", &self.certificate_chain)?;
+        let are_public = certificates.is_empty();
+        if are_public {
+            let Some(identity) = &identity else {
+                let message = format!(
+                    "{command} needs --certificate-chain FILE, or --certificate-identity NAME to have it certified by a \
+                     public authority"
+                );
+                return Err(Failure::usage(message)
+                    .with_hint("the public authorities certify anybody, so without a name they say nothing"));
+            };
+            certificates = public_authorities();
+            console.note(&format!(
+                "no --certificate-chain: the {} public certificate authorities are trusted to certify {identity}",
+                certificates.len()
+            ));
+        }
+        Ok(Authorities { certificates, are_public, identity, revocation_lists: inputs::revocation_lists(&self.crl)? })
+    }
+
+    fn identity(&self) -> Result<Option<IdentityRule>, Failure> {
+        let (exact, pattern) = (self.certificate_identity.as_deref(), self.certificate_identity_regexp.as_deref());
+        rule("--certificate-identity", exact, pattern)
+    }
+}
+
+impl Authorities {
+    /// Trust in them, as of now.
+    pub(crate) fn trust(&self) -> CertificateTrust<'_> {
+        let certificates = self.certificates.as_slice();
+        CertificateTrust {
+            anchors: if self.are_public { Anchors::Public(certificates) } else { Anchors::Given(certificates) },
+            identity: self.identity.as_ref(),
+            revocation_lists: &self.revocation_lists,
+            now: inputs::now(),
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
-    let identity = args.identity()?;
-    let given = inputs::certificates("the certificate", &args.certificate_chain)?;
-    let public;
-    let anchors = match &identity {
-        _ if !given.is_empty() => Anchors::Given(&given),
-        Some(identity) => {
-            public = public_authorities();
-            console.note(&format!(
-                "no --certificate-chain: the {} public certificate authorities are trusted to certify {identity}",
-                public.len()
-            ));
-            Anchors::Public(&public)
-        }
-        None => {
-            let message = "verify certificate needs --certificate-chain FILE, or --certificate-identity NAME to have it \
-                           certified by a public authority";
-            return Err(Failure::usage(message)
-                .with_hint("the public authorities certify anybody, so without a name they say nothing"));
-        }
-    };
-    let revocation_lists = inputs::revocation_lists(&args.crl)?;
+    let authorities = args.authorities.read("verify certificate", console)?;
     let signature = open(&args.common, console)?;
+    let trust = authorities.trust();
     if args.log_fingerprints {
-        log("trusted", anchors.certificates(), console);
+        log("trusted", trust.anchors.certificates(), console);
         if let Material::CertificateChain(chain) = signature.bundle.material() {
             let readable: Vec<_> = chain.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
             log("signature's", &readable, console);
         }
     }
-    let trust = CertificateTrust {
-        anchors,
-        identity: identity.as_ref(),
-        revocation_lists: &revocation_lists,
-        now: inputs::now(),
-    };
     verify(&args.common, signature, SignerTrust::Certificates(trust), global, console)
-}
-
-impl Args {
-    fn identity(&self) -> Result<Option<IdentityRule>, Failure> {
-        if let Some(name) = &self.certificate_identity {
-            return if name.is_empty() {
-                Err(Failure::usage("--certificate-identity is empty, expected a name"))
-            } else {
-                Ok(Some(IdentityRule::Exact(name.clone())))
-            };
-        }
-        let pattern = self.certificate_identity_regexp.as_deref().map(IdentityRule::pattern).transpose();
-        pattern.map_err(|error| Failure::usage(format!("--certificate-identity-regexp: {error}")))
-    }
 }
 
 fn log(whose: &str, certificates: &[Certificate], console: &Console) {

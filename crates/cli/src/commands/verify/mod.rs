@@ -23,7 +23,8 @@ use crate::instance::resolve;
 use crate::output::{Answer, Console, Joined, verify_answer};
 use crate::signature_file;
 
-pub(crate) use sigstore::rule;
+pub(crate) use certificate::AuthorityArgs;
+pub(crate) use sigstore::{about_instance, rule};
 
 /// Verify a model
 ///

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     let trust =
         SigstoreTrust { root: &instance.root, signer: SignerRule::Named { identity, issuer }, now: inputs::now() };
     let outcome = verify(common, signature, SignerTrust::Sigstore(trust), global, console);
-    outcome.map_err(|failure| with_hint(failure, certificate.as_ref(), &instance))
+    outcome.map_err(|failure| about_instance(failure, certificate.as_ref(), &instance))
 }
 
 /// The rule of a flag and its form as a pattern; they exclude each other.
@@ -80,7 +80,11 @@ pub(crate) fn rule(flag: &str, exact: Option<&str>, pattern: Option<&str>) -> Re
 }
 
 /// What to do about a signature of another instance, or of a log that is newer than what is known here.
-fn with_hint(failure: Failure, certificate: Option<&SignerCertificate>, instance: &ResolvedInstance) -> Failure {
+pub(crate) fn about_instance(
+    failure: Failure,
+    certificate: Option<&SignerCertificate>,
+    instance: &ResolvedInstance,
+) -> Failure {
     if !matches!(failure.kind, "other_instance" | "unknown_log" | "invalid_checkpoint" | "invalid_sct") {
         return failure;
     }

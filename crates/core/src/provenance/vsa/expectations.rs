@@ -89,7 +89,9 @@ impl SubjectDigest {
         }
     }
 
-    pub(super) fn new(algorithm: String, value: String) -> Self {
+    /// A digest of two parts.
+    #[must_use]
+    pub fn new(algorithm: String, value: String) -> Self {
         Self { algorithm, value }
     }
 

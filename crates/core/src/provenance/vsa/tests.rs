@@ -5,7 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::certificate::UnixTime;
 use crate::key::{KeyAlgorithm, PrivateKey, PrivateKeyPem, PublicKey, SignatureHash, SigningKey as _, generate};
+use crate::sign::{KeySigner, Witnesses, sign_statement};
+use crate::sigstore::{Instance, SignerRule, TrustedRoot};
+use crate::trust::{Anchors, CertificateTrust, TimestampTrust};
 
 const VERIFIER: &str = "https://example.com/verifier";
 const RESOURCE: &str = "pkg:model/example@1";
@@ -283,4 +287,93 @@ fn too_little_to_expect_is_refused() {
     assert!(matches!(refused, InvalidExpectation::Hash { hash: SignatureHash::Sha256, .. }));
     let refused = TrustedKey::new(p256.public_key(), Some(""), None).expect_err("empty");
     assert_eq!(refused, InvalidExpectation::EmptyKeyId);
+}
+
+fn bundle(envelope: &[u8], media_type: &str, material: &Value) -> Vec<u8> {
+    let envelope: Value = serde_json::from_slice(envelope).expect("JSON");
+    let bundle = json!({ "mediaType": media_type, "verificationMaterial": material, "dsseEnvelope": envelope });
+    bundle.to_string().into_bytes()
+}
+
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+#[test]
+fn a_bundle_of_any_version_is_as_good_as_its_envelope() {
+    let key = key(KeyAlgorithm::EcdsaP256);
+    let signed = signed_bytes(&key, statement().to_string().as_bytes());
+    let expected = expectations(&["sha256:aa"], &["SLSA_BUILD_LEVEL_3"]);
+    let alone = verify_summary(&signed, &trusted(key.public_key()), &expected).expect("it holds");
+    let material = json!({ "publicKey": { "hint": "another" }, "tlogEntries": [], "unknown": 1 });
+    for media_type in [
+        BUNDLE,
+        "application/vnd.dev.sigstore.bundle+json;version=0.1",
+        "application/vnd.dev.sigstore.bundle+json;version=0.2",
+        "application/vnd.dev.sigstore.bundle+json;version=0.3",
+    ] {
+        let bundle = bundle(&signed, media_type, &material);
+        let found = verify_summary(&bundle, &trusted(key.public_key()), &expected).expect("it holds");
+        assert_eq!(found, alone);
+        let other = self::key(KeyAlgorithm::EcdsaP256);
+        let refused = verify_summary(&bundle, &trusted(other.public_key()), &expected);
+        assert!(matches!(refused, Err(VsaError::Signature { .. })));
+    }
+    assert!(matches!(alone.signer(), SummarySigner::Key { hint, .. } if *hint == key.public_key().hint()));
+    let twice = format!(r#"{{"mediaType":"a","mediaType":"b",{}"#, &String::from_utf8_lossy(&signed)[1..]);
+    let of_a_file = json!({ "mediaType": BUNDLE, "messageSignature": {} }).to_string();
+    for (bytes, is_json) in [(twice, true), (of_a_file, false)] {
+        let refused = verify_summary(bytes.as_bytes(), &trusted(key.public_key()), &expected).expect_err("no envelope");
+        match refused {
+            VsaError::Envelope(InvalidEnvelope::Json(_)) => assert!(is_json),
+            VsaError::Envelope(InvalidEnvelope::NoAttestation) => assert!(!is_json),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn whoever_trusts_certificates_needs_a_bundle_with_one() {
+    let key = key(KeyAlgorithm::EcdsaP256);
+    let signed = signed_bytes(&key, statement().to_string().as_bytes());
+    let expected = expectations(&["sha256:aa"], &[]);
+    let root = TrustedRoot::embedded(Instance::Production);
+    let anchors = Anchors::Given(&[]);
+    let certificates = CertificateTrust { anchors, identity: None, revocation_lists: &[], now: UnixTime(0) };
+    let certificates = VerifierTrust::Certificates(certificates, TimestampTrust::default());
+    let sigstore = VerifierTrust::Sigstore { root: &root, signer: SignerRule::Anybody };
+    let of_key = bundle(&signed, BUNDLE, &json!({ "publicKey": { "hint": "a" }, "tlogEntries": [] }));
+    for trust in [certificates, sigstore] {
+        assert!(matches!(verify_summary(&signed, trust, &expected), Err(VsaError::NoCertificate)));
+        assert!(matches!(verify_summary(b"{}", trust, &expected), Err(VsaError::Envelope(_))));
+        let error = verify_summary(&of_key, trust, &expected).expect_err("a key is no certificate");
+        assert!(matches!(error, VsaError::Signer(_)), "{error}");
+        let long = vec![b' '; usize::try_from(MAX_ENVELOPE_BYTES).expect("fits") + 1];
+        assert!(matches!(verify_summary(&long, trust, &expected), Err(VsaError::Envelope(InvalidEnvelope::TooLarge))));
+    }
+    let unknown = bundle(&signed, "application/vnd.dev.sigstore.bundle.v0.4+json", &json!({}));
+    assert!(matches!(verify_summary(&unknown, certificates, &expected), Err(VsaError::Bundle(_))));
+}
+
+#[test]
+fn a_summary_of_ones_own_is_verified() {
+    let key = key(KeyAlgorithm::EcdsaP384);
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let summary = VerificationSummary {
+        subjects: vec![Subject { name: None, digests: vec![SubjectDigest::parse(&digest).expect("a digest")] }],
+        verifier_id: VERIFIER.to_owned(),
+        verifier_version: BTreeMap::new(),
+        time_verified: UnixTime(0),
+        resource_uri: RESOURCE.to_owned(),
+        policy_uri: "https://example.com/policy".to_owned(),
+        policy_digests: Vec::new(),
+        input_attestations: Vec::new(),
+        build_level: Some(2),
+    };
+    let signed = sign_statement(summary.to_statement().expect("valid"), &KeySigner::new(&key), Witnesses::default());
+    let bundle = signed.expect("signed").bundle;
+    for attestation in [bundle.to_json(), bundle.to_envelope_json()] {
+        let expected = expectations(&[&digest], &["SLSA_BUILD_LEVEL_2"]);
+        let found = verify_summary(&attestation, &trusted(key.public_key()), &expected).expect("it holds");
+        assert_eq!(found.levels(), [summary.level()]);
+        assert_eq!(found.policy_uri(), Some("https://example.com/policy"));
+    }
 }
