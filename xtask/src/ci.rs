@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
-use crate::{check, debian, e2e, fuzz, interop};
+use crate::{check, debian, e2e, fuzz, go, interop};
 
 const FUZZ_SECONDS: u64 = 10;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
     };
     add("check", check::run(workspace, softhsm));
     add("interop", interop::run(workspace, None));
-    match e2e::missing() {
+    match go::missing() {
         None => add("e2e", e2e::run(workspace, &e2e::Options::default())),
         Some(missing) => {
             println!("==> e2e is skipped: {missing}");

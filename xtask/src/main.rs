@@ -10,6 +10,7 @@ mod ci;
 mod debian;
 mod e2e;
 mod fuzz;
+mod go;
 mod interop;
 mod man;
 mod outcome;
