@@ -13,7 +13,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use self::measure::{Comparison, compare};
+pub(crate) use self::measure::{Samples, alternate, ratio};
 use self::models::{MODELS, Model, Scale};
+pub(crate) use self::report::times;
 use crate::process;
 use crate::reference::Reference;
 use crate::tool::{Method, Subject, Symlinks, Tool};

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
-use crate::{check, debian, e2e, fuzz, interop};
+use crate::{check, debian, e2e, fuzz, go, interop, slsa_verifier};
 
 const FUZZ_SECONDS: u64 = 10;
 
@@ -28,11 +28,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
     };
     add("check", check::run(workspace, softhsm));
     add("interop", interop::run(workspace, None));
-    match e2e::missing() {
-        None => add("e2e", e2e::run(workspace, &e2e::Options::default())),
+    match go::missing() {
+        None => {
+            add("e2e", e2e::run(workspace, &e2e::Options::default()));
+            add("slsa-verifier", slsa_verifier::run(workspace, &slsa_verifier::Options::default()));
+        }
         Some(missing) => {
-            println!("==> e2e is skipped: {missing}");
+            println!("==> e2e and slsa-verifier are skipped: {missing}");
             add("e2e", Ok(Outcome { skipped: 1, ..Outcome::default() }));
+            add("slsa-verifier", Ok(Outcome { skipped: 1, ..Outcome::default() }));
         }
     }
     match fuzz::missing(workspace) {

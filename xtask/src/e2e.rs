@@ -14,14 +14,12 @@ mod sandbox;
 mod tokens;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::outcome::Outcome;
-use crate::process;
 use crate::reference::Reference;
 use crate::sigstore_stack::{self, LogAlgorithm, Programs, Stack};
 use crate::tool::Tool;
@@ -50,12 +48,6 @@ struct Scene {
     programs: Programs,
     /// Where sandboxes are made.
     folder: PathBuf,
-}
-
-/// Why nothing of this can run here, if so.
-pub(crate) fn missing() -> Option<&'static str> {
-    let has_go = process::succeeds_quietly(Command::new("go").arg("version"));
-    (!has_go).then_some("Sigstore's servers are built with Go, and there is none on the PATH")
 }
 
 /// Runs every part and prints what it found.

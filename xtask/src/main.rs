@@ -10,12 +10,14 @@ mod ci;
 mod debian;
 mod e2e;
 mod fuzz;
+mod go;
 mod interop;
 mod man;
 mod outcome;
 mod process;
 mod reference;
 mod sigstore_stack;
+mod slsa_verifier;
 mod table;
 mod tool;
 mod workspace;
@@ -69,10 +71,12 @@ enum Task {
         #[command(subcommand)]
         action: sigstore_stack::Action,
     },
+    /// Verdicts and speed beside the Go program slsa-verifier, on public provenance and what is altered in it.
+    SlsaVerifier(slsa_verifier::Options),
     /// Opens a page on loopback as a browser does: what e2e names in `BROWSER`.
     #[command(hide = true)]
     Browse { url: String },
-    /// Everything that CI runs on Linux: check, interop, e2e, and a short run of each fuzz target.
+    /// Everything that CI runs on Linux: check, interop, e2e, slsa-verifier, and a short run of each fuzz target.
     Ci,
 }
 
@@ -91,6 +95,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Interop { python } => interop::run(&workspace()?, python.as_deref())?,
         Task::Fuzz { seconds, targets } => fuzz::run(&workspace()?, seconds, targets)?,
         Task::E2e(options) => e2e::run(&workspace()?, &options)?,
+        Task::SlsaVerifier(options) => slsa_verifier::run(&workspace()?, &options)?,
         Task::Ci => ci::run(&workspace()?)?,
         Task::Bench(options) => return bench::run(&workspace()?, &options).map(|()| ExitCode::SUCCESS),
         Task::SigstoreStack { action } => {

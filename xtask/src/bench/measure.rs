@@ -19,10 +19,15 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    /// How many times faster ours is: the ratio of the medians.
+    /// How many times faster ours is.
     pub(crate) fn ratio(&self) -> f64 {
-        self.theirs.median().as_secs_f64() / self.ours.median().as_secs_f64()
+        ratio(&self.ours, &self.theirs)
     }
+}
+
+/// The ratio of the medians: how many times faster ours is.
+pub(crate) fn ratio(ours: &Samples, theirs: &Samples) -> f64 {
+    theirs.median().as_secs_f64() / ours.median().as_secs_f64()
 }
 
 /// What the runs of one command took.
@@ -82,22 +87,28 @@ impl Samples {
     }
 }
 
-/// Runs ours and theirs by turns, so that whatever slows the machine down slows both. The first run of each fills
-/// the page cache and is not counted.
+/// Times one operation on one model.
 pub(crate) fn compare(
     model: &'static Model,
     operation: &'static str,
-    [mut ours, mut theirs]: [Command; 2],
+    commands: [Command; 2],
     runs: u32,
 ) -> Result<Comparison> {
+    let [ours, theirs] = alternate(commands, runs)?;
+    Ok(Comparison { model, operation, ours, theirs })
+}
+
+/// Runs ours and theirs by turns, so that whatever slows the machine down slows both. The first run of each fills
+/// the page cache and is not counted.
+pub(crate) fn alternate([mut ours, mut theirs]: [Command; 2], runs: u32) -> Result<[Samples; 2]> {
     Samples::default().run(&mut ours)?;
     Samples::default().run(&mut theirs)?;
-    let mut comparison = Comparison { model, operation, ours: Samples::default(), theirs: Samples::default() };
+    let mut samples = [Samples::default(), Samples::default()];
     for _ in 0..runs {
-        comparison.ours.run(&mut ours)?;
-        comparison.theirs.run(&mut theirs)?;
+        samples[0].run(&mut ours)?;
+        samples[1].run(&mut theirs)?;
     }
-    Ok(comparison)
+    Ok(samples)
 }
 
 #[cfg(test)]

@@ -78,7 +78,8 @@ fn targets(comparison: &Comparison) -> String {
     line + "\n"
 }
 
-fn times(samples: &Samples) -> String {
+/// The median, and from what to what the runs took.
+pub(crate) fn times(samples: &Samples) -> String {
     format!("{} ({} to {})", time(samples.median()), time(samples.min()), time(samples.max()))
 }
 

@@ -12,9 +12,9 @@ use model_transparency::provenance::{
 use crate::failure::Failure;
 use crate::inputs::read_limited;
 
-const SOURCE: &str = "What was built";
-const SIGNER: &str = "Who built it";
-const TRAINING: &str = "What the model was trained with";
+const SOURCE: &str = "Provenance: what was built";
+const SIGNER: &str = "Provenance: who built it";
+const TRAINING: &str = "Provenance: what the model was trained with";
 
 /// What is expected of provenance.
 #[derive(Debug, Default, clap::Args)]
@@ -92,7 +92,7 @@ pub(crate) struct PolicyArgs {
     predicate_type: Option<String>,
 
     /// Of a model that is a directory, accept that some files are no subject; the verdict names them
-    #[arg(long)]
+    #[arg(long, help_heading = SOURCE)]
     allow_partial: bool,
 
     /// A dataset that the model has to be trained on; there must be no other but those given so

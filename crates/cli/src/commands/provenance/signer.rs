@@ -19,7 +19,7 @@ use crate::inputs;
 use crate::instance::resolve;
 use crate::output::Console;
 
-const HEADING: &str = "Who signed, if no workflow on GitHub did";
+const HEADING: &str = "Provenance: who signed, if no workflow on GitHub did";
 
 /// Who vouches for workflows on GitHub.
 const GITHUB: &str = "https://token.actions.githubusercontent.com";

@@ -116,6 +116,7 @@ impl Args {
         let inputs: Vec<_> = artifacts
             .chain(read)
             .chain(self.provenance.inputs())
+            .chain(self.provenance_signer.inputs())
             .chain(self.instance.inputs())
             .chain(self.signing.inputs())
             .collect();

@@ -317,7 +317,7 @@ fn flags_that_do_not_fit_are_wrong_usage() {
         ("--sign sigstore --private-key key.pem", "--private-key is not for --sign sigstore"),
         ("--sign sigstore --password-file a", "--password-file is not for"),
         ("--sign sigstore --tsa-url http://a --tsa-certificate-chain a", "--tsa-certificate-chain is not for"),
-        (&format!("{KEY} --print-provenance"), "--print-provenance is for"),
+        (&format!("{KEY} --print-provenance"), "unexpected argument '--print-provenance'"),
         (&format!("{KEY} --policy-digest sha256:00"), "--policy-digest"),
         (&format!("{KEY} --policy-digest 00"), "--policy-digest"),
         (&format!("{KEY} --provenance-uri a"), "--provenance-uri"),
