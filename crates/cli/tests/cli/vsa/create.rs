@@ -343,7 +343,7 @@ fn flags_that_do_not_fit_are_wrong_usage() {
         (POLICY, "", "--policy-uri"),
         (POLICY, "--policy-uri a", "--policy-uri"),
         ("--output vsa.json", "", "--output"),
-        ("--source-uri github.com/slsa-framework/example-package", "", "needs --source-uri"),
+        ("--source-uri github.com/slsa-framework/example-package", "", "needs an expectation"),
     ] {
         sandbox.fails(&create(KEY).replace(from, to), 2, &[says]);
     }
