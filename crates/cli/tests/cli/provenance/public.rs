@@ -1,10 +1,11 @@
-//! `provenance verify`: what a user sees, with public provenance of each producer.
+//! Public provenance of each producer that signs in public.
 //!
 //! It is found through `MODEL_SIGNING_VECTORS`, absolute or relative to the workspace.
 
 use std::path::{Path, PathBuf};
 
-use super::support::Sandbox;
+use super::super::support::Sandbox;
+use super::{level, refused};
 
 const EXAMPLE: &str = "--source-uri github.com/slsa-framework/example-package";
 const DELEGATED: &str = "https://github.com/slsa-framework/example-trw/.github/workflows/builder_high-perms_slsa3.yml";
@@ -19,7 +20,7 @@ fn sandbox(files: &[(&str, &str)]) -> Option<Sandbox> {
         .filter(|folder| folder.is_dir());
     let Some(folder) = folder else {
         #[cfg(unix)]
-        super::support::skipped("no `slsa` in MODEL_SIGNING_VECTORS");
+        super::super::support::skipped("no `slsa` in MODEL_SIGNING_VECTORS");
         return None;
     };
     let sandbox = Sandbox::empty();
@@ -53,17 +54,6 @@ fn attested() -> Option<Sandbox> {
         ("github-attest-bcr/MODULE-wrong-signer.bazel", "forged"),
         ("github-attest-bcr/MODULE-wrong-signer.bazel.intoto.jsonl", "forged.jsonl"),
     ])
-}
-
-fn refused(sandbox: &Sandbox, words: &str, kind: &str) {
-    let (code, document) = sandbox.json(&format!("provenance verify {words}"));
-    assert_eq!((code, &document["error"]["kind"]), (1, &kind.into()), "{words}: {document}");
-}
-
-fn level(sandbox: &Sandbox, words: &str) -> serde_json::Value {
-    let (code, document) = sandbox.json(&format!("provenance verify {words}"));
-    assert_eq!((code, &document["outcome"]), (0, &"verified".into()), "{words}: {document}");
-    document["result"]["artifacts"][0]["level"].clone()
 }
 
 #[test]
