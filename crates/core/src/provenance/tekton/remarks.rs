@@ -88,6 +88,9 @@ pub(super) fn not_commits(texts: &[String]) -> String {
 fn output(byproduct: &Byproduct) -> Option<String> {
     let name = byproduct.result();
     let value = byproduct.value();
+    if value.get("isBuildArtifact").and_then(Value::as_str) == Some("true") {
+        return None;
+    }
     let digest = if name.ends_with("ARTIFACT_OUTPUTS") {
         value.get("digest").and_then(Value::as_str)?
     } else if name.ends_with("ARTIFACT_DIGEST") {

@@ -288,6 +288,8 @@ fn a_remark_names_so_many_byproducts_and_no_more() {
     assert!(has_remark(&of(vec![output("sha256:a"); 20]), "(sha256:a), 12 more were not marked"));
     assert!(has_remark(&of(vec![output("sha256:a")]), "(sha256:a) was not marked"));
     assert!(!has_remark(&of(vec![output(&"a".repeat(500))]), "not marked"));
+    let marked = json!({ "digest": "sha256:a", "isBuildArtifact": "true" });
+    assert!(!has_remark(&of(vec![byproduct("taskRunResults/r/ARTIFACT_OUTPUTS", &marked)]), "not marked"));
 }
 
 #[test]
