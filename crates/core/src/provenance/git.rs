@@ -32,7 +32,8 @@ impl Repository {
             let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
             !matches!(part, "" | "." | "..") && part.chars().all(plain)
         };
-        (is_plain(owner) && is_plain(name)).then(|| Self { owner: owner.to_owned(), name: name.to_owned() })
+        // Accounts have no dots: what has one there is another host.
+        (is_plain(owner) && !owner.contains('.') && is_plain(name)).then(|| Self { owner: owner.to_owned(), name: name.to_owned() })
     }
 
     /// The account it belongs to.
@@ -195,6 +196,8 @@ mod tests {
             "a/b/c",
             "a/..",
             "https://gitlab.com/a/b",
+            "https://git.example.com/b",
+            "git.example.com/b",
             "a/b@main",
             "a/b?x",
             "http://github.com/a/b",
