@@ -37,11 +37,11 @@ pub(crate) struct SignerArgs {
     certificate_chain: Vec<PathBuf>,
 
     /// The signer's certificate, in PEM, for an envelope that does not bring it
-    #[arg(long, help_heading = HEADING, value_name = "FILE", requires = "certificate_chain")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE")]
     certificate: Option<PathBuf>,
 
     /// A list of revoked certificates (CRL), in PEM or DER (repeatable)
-    #[arg(long, help_heading = HEADING, value_name = "FILE", requires = "certificate_chain")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE")]
     crl: Vec<PathBuf>,
 
     /// Whom the certificate has to name
@@ -151,6 +151,12 @@ impl SignerArgs {
 
     /// Without a source or a signer there is no verdict.
     pub(super) fn require(&self, policy: &PolicyArgs) -> Result<(), Failure> {
+        // Clap's `requires` lets it pass beside a flag that conflicts with what is required.
+        for (flag, is_given) in [("--certificate", self.certificate.is_some()), ("--crl", !self.crl.is_empty())] {
+            if is_given && self.certificate_chain.is_empty() {
+                return Err(Failure::usage(format!("{flag} is for certificates: give it with --certificate-chain")));
+            }
+        }
         if policy.names_source() || self.is_given() {
             return Ok(());
         }
