@@ -214,10 +214,12 @@ impl ModelDigests {
         Some(Self { files, whole })
     }
 
-    /// The root digest of a manifest of any kind, and nothing of its files.
+    /// The digests of the whole of a manifest of any kind, and nothing of its files. Of a kind that [`Self::of`] does not
+    /// take that is the root digest alone.
     #[must_use]
-    pub fn root_of(manifest: &Manifest) -> Self {
-        let whole = BTreeMap::from([("sha256".to_owned(), manifest.root_digest().to_hex())]);
+    pub fn whole_of(manifest: &Manifest) -> Self {
+        let root = || BTreeMap::from([("sha256".to_owned(), manifest.root_digest().to_hex())]);
+        let whole = Self::of(manifest).map_or_else(root, |model| model.whole);
         Self { files: Vec::new(), whole }
     }
 

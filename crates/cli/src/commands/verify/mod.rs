@@ -275,7 +275,7 @@ fn of_the_same<'a>(
     {
         return provenance.find(&Artifact::Model(model), coverage).map_err(named);
     }
-    if !is_file && let Ok(found) = provenance.find(&Artifact::Model(ModelDigests::root_of(manifest)), coverage) {
+    if !is_file && let Ok(found) = provenance.find(&Artifact::Model(ModelDigests::whole_of(manifest)), coverage) {
         return Ok(found);
     }
     let Some(text) = path.to_str() else {
