@@ -54,6 +54,29 @@ impl Claims {
             .with("workflow_sha", commit)
     }
 
+    /// A job on GitLab: `group/project`, `.gitlab-ci.yml`, `main`.
+    ///
+    /// The issuer is GitLab's, whose tokens this instance issues too.
+    pub fn gitlab_job(project: &str, config: &str, branch: &str) -> Self {
+        let (namespace, _) = project.rsplit_once('/').expect("group/project");
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        Self::subject(&format!("project_path:{project}:ref_type:branch:ref:{branch}"))
+            .with("iss", "https://gitlab.com")
+            .with("ci_config_ref_uri", format!("gitlab.com/{project}//{config}@refs/heads/{branch}"))
+            .with("ci_config_sha", commit)
+            .with("job_id", "302")
+            .with("namespace_id", "72")
+            .with("namespace_path", namespace)
+            .with("pipeline_source", "push")
+            .with("project_id", "20")
+            .with("project_path", project)
+            .with("project_visibility", "public")
+            .with("ref", branch)
+            .with("ref_type", "branch")
+            .with("runner_environment", "gitlab-hosted")
+            .with("sha", commit)
+    }
+
     /// Sets a claim, whichever it is, or removes it with [`Value::Null`].
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

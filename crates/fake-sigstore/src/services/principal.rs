@@ -45,6 +45,11 @@ impl Principal {
             principal.utf8.extend(utf8);
             return Ok(principal);
         }
+        if claims.contains_key("ci_config_ref_uri") {
+            let mut principal = gitlab_job(text, issuer).ok_or("a claim of a job is missing")?;
+            principal.utf8.extend(utf8);
+            return Ok(principal);
+        }
         if url::Url::parse(&subject).is_err() {
             return Err("the subject is no URI");
         }
@@ -110,4 +115,29 @@ fn workflow(text: impl Fn(&str) -> Option<String>, issuer: String) -> Option<Pri
         (22, text("repository_visibility")?),
     ];
     Some(Principal { proves: text("sub")?, name: Name::Uri(job), issuer, raw, utf8 })
+}
+
+/// A job on GitLab.
+fn gitlab_job(text: impl Fn(&str) -> Option<String>, issuer: String) -> Option<Principal> {
+    let url = |path: &str| format!("{issuer}/{path}");
+    let project = text("project_path")?;
+    let config = format!("https://{}", text("ci_config_ref_uri")?);
+    let kind = if text("ref_type")? == "tag" { "tags" } else { "heads" };
+    let utf8 = vec![
+        (9, config.clone()),
+        (10, text("ci_config_sha")?),
+        (11, text("runner_environment")?),
+        (12, url(&project)),
+        (13, text("sha")?),
+        (14, format!("refs/{kind}/{}", text("ref")?)),
+        (15, text("project_id")?),
+        (16, url(&text("namespace_path")?)),
+        (17, text("namespace_id")?),
+        (18, config.clone()),
+        (19, text("ci_config_sha")?),
+        (20, text("pipeline_source")?),
+        (21, url(&format!("{project}/-/jobs/{}", text("job_id")?))),
+        (22, text("project_visibility")?),
+    ];
+    Some(Principal { proves: text("sub")?, name: Name::Uri(config), issuer, raw: Vec::new(), utf8 })
 }
