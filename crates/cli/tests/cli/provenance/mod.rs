@@ -1,8 +1,14 @@
 //! `provenance verify`: what a user sees. A file for each producer, and for each kind of subject.
 
+mod builder_map;
+mod gitlab;
+mod joined;
+mod models;
 mod public;
 mod signing;
 mod tekton;
+mod training;
+mod usage;
 
 use serde_json::Value;
 
