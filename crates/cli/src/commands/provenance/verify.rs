@@ -138,15 +138,31 @@ pub(crate) fn verify(request: &Request<'_>, global: &Global, console: &Console) 
             .find(&artifact, policy.coverage())
             .and_then(|found| require_algorithm(found, digest_alg.as_deref()))
             .map_err(|failure| Failure { message: format!("`{name}`: {}", failure.message), ..failure })?;
-        let digests = match &artifact {
-            Artifact::Digests(digests) => digests.by_algorithm().clone(),
-            Artifact::Model(model) => model.whole().clone(),
-        };
+        let digests = bound_digests(&artifact, found.found());
         checked.push(Checked { name: name.clone(), digests, level: found.level().number });
         verified.push(VerifiedArtifact { name, provenance: found });
     }
     let answer = provenance_answer(path, &verified, policy, request.print_provenance);
     Ok(Outcome { answer, checked, provenance_sha256 })
+}
+
+/// The digests of the artifact that the provenance vouches for: not the one that binds the names of files, where the
+/// provenance does not.
+fn bound_digests(artifact: &Artifact, found: &Match) -> BTreeMap<String, String> {
+    let model = match artifact {
+        Artifact::Digests(digests) => return digests.by_algorithm().clone(),
+        Artifact::Model(model) => model,
+    };
+    let mut digests = model.whole().clone();
+    let binds_names = match found {
+        Match::File(_) => false,
+        Match::Directory { binds_names, .. } => *binds_names,
+        Match::Files { uncovered, renamed, .. } => uncovered.is_empty() && renamed.is_empty(),
+    };
+    if !binds_names {
+        digests.retain(|algorithm, _| algorithm == "sha256");
+    }
+    digests
 }
 
 /// The subject has a digest of the algorithm that was asked for.

@@ -93,7 +93,7 @@ pub(crate) struct Common {
     instance: InstanceArgs,
 
     #[command(flatten)]
-    provenance: JoinedArgs,
+    provenance: Box<JoinedArgs>,
 }
 
 /// Provenance that is verified beside the signature.
@@ -148,7 +148,7 @@ pub(crate) fn key(
         require_log: false,
         timestamps: TimestampArgs::default(),
         instance: InstanceArgs::default(),
-        provenance: JoinedArgs::default(),
+        provenance: Box::default(),
     };
     key::run(&key::Args::new(common, public_key.to_owned()), global, console)
 }
