@@ -20,6 +20,8 @@ const MAX_NAMED: usize = 10;
 pub(crate) struct VerifiedArtifact<'a> {
     pub(crate) name: &'a str,
     pub(crate) provenance: VerifiedProvenance<'a>,
+    /// Of a directory, what was left out.
+    pub(crate) ignored: Vec<String>,
 }
 
 /// The answer of `provenance verify`.
@@ -31,13 +33,17 @@ pub(crate) fn provenance_answer(
 ) -> Answer {
     let mut human = format!("{GOOD}Verification succeeded{GOOD:#}\n");
     let mut artifacts = Vec::new();
-    for VerifiedArtifact { name, provenance } in verified {
+    for VerifiedArtifact { name, provenance, ignored } in verified {
         let mut fields = Fields::default();
         fields.add("artifact", name);
+        if !ignored.is_empty() {
+            fields.add("not counted", ignored.join(", "));
+        }
         add_provenance(&mut fields, path, provenance, policy);
         human.push_str(&fields.into_text());
         let mut json = provenance_json(provenance, policy);
         json["artifact"] = (*name).into();
+        json["ignored"] = ignored.clone().into();
         if with_payload {
             let (text, statement) = signed_json(provenance.payload());
             human.push_str(&text);

@@ -282,7 +282,7 @@ fn of_the_same<'a>(
         return Err(Failure::usage(format!("`{}`: expected a path in UTF-8", path.display())));
     };
     let artifact = artifact::read(text, &algorithms, scope, signature, global, console)?;
-    provenance.find(&artifact, coverage).map_err(named)
+    provenance.find(&artifact.artifact, coverage).map_err(named)
 }
 
 /// The logs of the instance, if there is something to check with them.
