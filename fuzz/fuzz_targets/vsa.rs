@@ -5,8 +5,11 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use model_transparency::certificate::UnixTime;
 use model_transparency::key::{KeyAlgorithm, PrivateKey, PrivateKeyPem, SigningKey as _, generate};
-use model_transparency::provenance::vsa::{Expectations, TrustedKey, verify_summary};
+use model_transparency::provenance::vsa::{Expectations, TrustedKey, VerifierTrust, verify_summary};
+use model_transparency::sigstore::{Instance, SignerRule, TrustedRoot};
+use model_transparency::trust::{Anchors, CertificateTrust, TimestampTrust};
 
 #[expect(dead_code, reason = "only its Base64 is needed")]
 #[path = "support/log.rs"]
@@ -21,6 +24,8 @@ static KEY: LazyLock<PrivateKey> = LazyLock::new(|| {
     PrivateKeyPem::parse(pem.as_bytes()).and_then(|pem| pem.into_key(None)).expect("a key")
 });
 
+static ROOT: LazyLock<TrustedRoot> = LazyLock::new(|| TrustedRoot::embedded(Instance::Production));
+
 static EXPECTED: LazyLock<Expectations> = LazyLock::new(|| {
     let levels = ["X".to_owned(), "SLSA_BUILD_LEVEL_2".to_owned()];
     Expectations::new(&["sha256:aa".to_owned()], "v", "r", &levels).expect("valid")
@@ -30,6 +35,12 @@ fuzz_target!(|input: (u16, u8, &[u8])| {
     let (at, length, bytes) = input;
     let trusted = TrustedKey::new(KEY.public_key(), None, None).expect("a key");
     assert!(verify_summary(bytes, &trusted, &EXPECTED).is_err(), "nobody else has the key");
+    let anchors = Anchors::Given(&[]);
+    let certificates = CertificateTrust { anchors, identity: None, revocation_lists: &[], now: UnixTime(0) };
+    let trust = VerifierTrust::Certificates(certificates, TimestampTrust::default());
+    assert!(verify_summary(bytes, trust, &EXPECTED).is_err(), "nobody is trusted");
+    let trust = VerifierTrust::Sigstore { root: &ROOT, signer: SignerRule::Anybody };
+    assert!(verify_summary(bytes, trust, &EXPECTED).is_err(), "the instance certified none of it");
 
     let mut payload = STATEMENT.as_bytes().to_vec();
     let start = usize::from(at) % payload.len();

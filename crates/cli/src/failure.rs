@@ -219,6 +219,7 @@ impl Failure {
             VsaError::Json(_)
             | VsaError::StatementType { .. }
             | VsaError::MissingMember { .. }
+            | VsaError::Time { .. }
             | VsaError::MalformedLevel(_)
             | VsaError::NoSubject => failure("invalid_statement"),
             VsaError::PredicateType { .. } => failure("wrong_predicate_type"),

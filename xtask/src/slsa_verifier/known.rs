@@ -119,10 +119,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         reason: "`SLSA_<TRACK>_LEVEL_UNEVALUATED` is of SLSA v1.2, which `slsa-verifier` does not know.",
         cases: &["VSA with our key: an unevaluated level"],
     },
-    Difference {
-        reason: "No verdict rests on `timeVerified`, and we do not read it as a time; Go does.",
-        cases: &["VSA with our key: a time that is none"],
-    },
 ];
 
 /// Why the tools differ about a case, if it is known that they do.

@@ -170,7 +170,7 @@ const SIGNED_HERE: &[Alteration] = &[
         sign(it, |it| put(it, "/predicateType", json!("https://slsa.dev/verification_summary/v0.2")))
     }),
     accepted("no time", |it| sign(it, |it| cut(it, "/predicate", "timeVerified"))),
-    accepted("a time that is none", |it| sign(it, |it| put(it, "/predicate/timeVerified", json!("yesterday")))),
+    refused("a time that is none", |it| sign(it, |it| put(it, "/predicate/timeVerified", json!("yesterday")))),
     refused("a time that is a number", |it| sign(it, |it| put(it, "/predicate/timeVerified", json!(1)))),
     accepted("no policy", |it| sign(it, |it| cut(it, "/predicate", "policy"))),
     accepted("dependencies' levels", |it| {

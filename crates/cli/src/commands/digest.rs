@@ -39,10 +39,11 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     Ok(digest_answer(list.model.name(), &manifest, args.per_file))
 }
 
-/// A model that can be signed, and what was left out of it.
+/// A model that can be signed.
 pub(crate) struct List {
     pub(crate) model: LocalModel,
-    recorded: IgnoreRules,
+    /// What was left out of it.
+    pub(crate) recorded: IgnoreRules,
 }
 
 impl List {

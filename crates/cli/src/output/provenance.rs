@@ -20,6 +20,8 @@ const MAX_NAMED: usize = 10;
 pub(crate) struct VerifiedArtifact<'a> {
     pub(crate) name: &'a str,
     pub(crate) provenance: VerifiedProvenance<'a>,
+    /// Of a directory, what was left out.
+    pub(crate) ignored: Vec<String>,
 }
 
 /// The answer of `provenance verify`.
@@ -31,13 +33,17 @@ pub(crate) fn provenance_answer(
 ) -> Answer {
     let mut human = format!("{GOOD}Verification succeeded{GOOD:#}\n");
     let mut artifacts = Vec::new();
-    for VerifiedArtifact { name, provenance } in verified {
+    for VerifiedArtifact { name, provenance, ignored } in verified {
         let mut fields = Fields::default();
         fields.add("artifact", name);
+        if !ignored.is_empty() {
+            fields.add("not counted", ignored.join(", "));
+        }
         add_provenance(&mut fields, path, provenance, policy);
         human.push_str(&fields.into_text());
         let mut json = provenance_json(provenance, policy);
         json["artifact"] = (*name).into();
+        json["ignored"] = ignored.clone().into();
         if with_payload {
             let (text, statement) = signed_json(provenance.payload());
             human.push_str(&text);
@@ -130,7 +136,8 @@ fn add_match(fields: &mut Fields, found: &Match) {
             fields.add("subject", format!("{}, the whole directory, {names}", name(&subject.name)));
         }
         Match::Files { covered, uncovered, renamed } => {
-            fields.add("subject", format!("{} of the directory, each by its content", count(*covered, "file")));
+            let by = if renamed.is_empty() { "name and content" } else { "its content" };
+            fields.add("subject", format!("{} of the directory, each by {by}", count(*covered, "file")));
             add_files(fields, "not covered", uncovered);
             add_files(fields, "other name", renamed);
         }
@@ -151,14 +158,19 @@ fn add_files(fields: &mut Fields, label: &str, files: &[String]) {
 /// What no check says anything of.
 fn not_checked(provenance: &VerifiedProvenance<'_>) -> Vec<String> {
     let mut list = Vec::new();
-    match (provenance.found(), provenance.signed_by()) {
-        (Match::Directory { binds_names: false, .. }, _) => {
+    match provenance.found() {
+        Match::Directory { binds_names: false, .. } => {
             list.push("the names of the files: the root digest does not bind them".to_owned());
         }
-        (Match::Files { uncovered, .. }, _) if !uncovered.is_empty() => {
-            list.push(format!("{} that the provenance does not cover, as allowed", count(uncovered.len(), "file")));
+        Match::Files { uncovered, renamed, .. } => {
+            if !uncovered.is_empty() {
+                list.push(format!("{} that the provenance does not cover, as allowed", count(uncovered.len(), "file")));
+            }
+            if !renamed.is_empty() {
+                list.push(format!("the names of {}, which are others in the provenance", count(renamed.len(), "file")));
+            }
         }
-        (Match::File(_) | Match::Directory { .. } | Match::Files { .. }, _) => {}
+        Match::File(_) | Match::Directory { .. } => {}
     }
     if let SignedBy::Key(evidence) = provenance.signed_by() {
         if evidence.timestamps.is_empty() && evidence.log_entries.is_empty() {

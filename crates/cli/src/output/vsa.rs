@@ -6,6 +6,7 @@ use model_transparency::certificate::UnixTime;
 use model_transparency::provenance::vsa::{
     Expectations, Subject, SubjectDigest, SummarySigner, VerificationSummary, VerifiedSummary,
 };
+use model_transparency::verify::CertificateEvidence;
 use serde_json::{Value, json};
 
 use super::sigstore::{add_signer, new_log_entries_json, signer_json};
@@ -165,7 +166,10 @@ fn not_checked(expected: &Expectations, summary: &VerifiedSummary) -> Vec<String
     match summary.signer() {
         SummarySigner::Key { .. } => add("the key: whether it was withdrawn, and whether a log has the summary"),
         SummarySigner::Certificate(evidence) => {
-            if evidence.certificate.as_ref().is_some_and(|certificate| certificate.identity.is_none()) {
+            // Whoever trusts a signer's own certificate has named the signer.
+            let is_anybody =
+                |found: &CertificateEvidence| found.identity.is_none() && !found.path.certificates().is_empty();
+            if evidence.certificate.as_ref().is_some_and(is_anybody) {
                 add("the signer: that it is the one that was expected (--certificate-identity)");
             }
             let unchecked = evidence.certificate.as_ref().map(|certificate| &certificate.revocation.unchecked);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::builders::Family;
-use super::facts::{Facts, SourceFacts, V1, V02, read};
+use super::facts::{Facts, SourceFacts};
 use super::git::{GitSource, Repository};
+use super::predicate::{Invocation, PredicateV1, PredicateV02, RunDetails, V1, V02, read};
 use super::statement::Statement;
 use super::{InvalidProvenance, ProvenanceError};
 use crate::envelope::Object;
@@ -35,84 +35,6 @@ pub struct Build {
     pub invocation: Option<String>,
     /// The variables of the job, by their names in upper case.
     pub(super) environment: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PredicateV02 {
-    builder: Object<Builder>,
-    build_type: String,
-    invocation: Object<Invocation>,
-    #[serde(default)]
-    materials: Vec<Object<Resource>>,
-    metadata: Option<Object<MetadataV02>>,
-}
-
-#[derive(Deserialize)]
-struct Builder {
-    id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Invocation {
-    config_source: Object<ConfigSource>,
-    #[serde(default)]
-    environment: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ConfigSource {
-    uri: String,
-    #[serde(default)]
-    digest: BTreeMap<String, String>,
-    entry_point: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct MetadataV02 {
-    #[serde(rename = "buildInvocationID", alias = "buildInvocationId")]
-    invocation: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Resource {
-    #[serde(default)]
-    uri: String,
-    #[serde(default)]
-    digest: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PredicateV1 {
-    build_definition: Object<BuildDefinition>,
-    run_details: Object<RunDetails>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BuildDefinition {
-    build_type: String,
-    external_parameters: Map<String, Value>,
-    #[serde(default)]
-    internal_parameters: Map<String, Value>,
-    #[serde(default)]
-    resolved_dependencies: Vec<Object<Resource>>,
-}
-
-#[derive(Deserialize)]
-struct RunDetails {
-    builder: Object<Builder>,
-    #[serde(default)]
-    metadata: Object<MetadataV1>,
-}
-
-#[derive(Default, Deserialize)]
-struct MetadataV1 {
-    #[serde(rename = "invocationId")]
-    invocation: Option<String>,
 }
 
 impl Build {
@@ -154,7 +76,7 @@ impl Build {
 
     fn v02(statement: &Statement) -> Result<Self, InvalidProvenance> {
         let predicate: PredicateV02 = read(&statement.predicate)?;
-        let Invocation { config_source: Object(config), environment } = predicate.invocation.0;
+        let Invocation { config_source: Object(config), environment, .. } = predicate.invocation.0;
         let source = predicate.materials.into_iter().next();
         let Object(source) = source.ok_or(missing("materials", "the source"))?;
         let commit = commit(&source.digest);

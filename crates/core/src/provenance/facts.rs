@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::InvalidProvenance;
+use super::predicate::{Invocation, PredicateV1, PredicateV02, RunDetails, V1, V02, read};
 use super::statement::Statement;
 use crate::envelope::Object;
-
-pub(super) const V02: &str = "https://slsa.dev/provenance/v0.2";
-pub(super) const V1: &str = "https://slsa.dev/provenance/v1";
 
 /// How an artifact was built, as its provenance says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,79 +65,6 @@ pub struct Dependency {
     pub annotations: Map<String, Value>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PredicateV02 {
-    builder: Object<Builder>,
-    build_type: String,
-    #[serde(default)]
-    invocation: Object<Invocation>,
-    #[serde(default)]
-    materials: Vec<Object<Dependency>>,
-    #[serde(default)]
-    metadata: Object<MetadataV02>,
-}
-
-#[derive(Deserialize)]
-struct Builder {
-    id: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Invocation {
-    #[serde(default)]
-    config_source: Object<ConfigSource>,
-    #[serde(default)]
-    parameters: Value,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ConfigSource {
-    #[serde(default)]
-    uri: String,
-    #[serde(default)]
-    digest: BTreeMap<String, String>,
-    entry_point: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct MetadataV02 {
-    #[serde(rename = "buildInvocationID", alias = "buildInvocationId")]
-    invocation: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PredicateV1 {
-    build_definition: Object<BuildDefinition>,
-    run_details: Object<RunDetails>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BuildDefinition {
-    build_type: String,
-    external_parameters: Map<String, Value>,
-    #[serde(default)]
-    resolved_dependencies: Vec<Object<Dependency>>,
-}
-
-#[derive(Deserialize)]
-struct RunDetails {
-    builder: Object<Builder>,
-    #[serde(default)]
-    metadata: Object<MetadataV1>,
-}
-
-#[derive(Default, Deserialize)]
-struct MetadataV1 {
-    // Go's in-toto library wrote `invocationID` before it wrote what the specification has.
-    #[serde(rename = "invocationId", alias = "invocationID")]
-    invocation: Option<String>,
-}
-
 impl Facts {
     /// Reads SLSA provenance of any build type.
     ///
@@ -158,7 +82,7 @@ impl Facts {
 
     fn v02(statement: &Statement) -> Result<Self, InvalidProvenance> {
         let predicate: PredicateV02 = read(&statement.predicate)?;
-        let Invocation { config_source: Object(config), parameters } = predicate.invocation.0;
+        let Invocation { config_source: Object(config), parameters, .. } = predicate.invocation.0;
         let dependencies = unwrap(predicate.materials);
         let configured = (!config.uri.is_empty()).then(|| SourceFacts::of(&config.uri, &config.digest));
         let sources = configured.clone().map_or_else(|| SourceFacts::among(&dependencies), |source| vec![source]);
@@ -169,7 +93,7 @@ impl Facts {
             sources,
             definition: configured,
             entry_point: config.entry_point.filter(|entry| !entry.is_empty()),
-            invocation: predicate.metadata.0.invocation,
+            invocation: predicate.metadata.and_then(|Object(metadata)| metadata.invocation),
             parameters: match parameters {
                 Value::Object(parameters) => parameters,
                 _ => Map::new(),
@@ -256,10 +180,6 @@ impl SourceFacts {
         let is_git = |one: &&Dependency| one.uri.starts_with("git+") || one.digest.contains_key("gitCommit");
         dependencies.iter().filter(is_git).map(Dependency::as_source).collect()
     }
-}
-
-pub(super) fn read<T: DeserializeOwned>(predicate: &Map<String, Value>) -> Result<T, InvalidProvenance> {
-    T::deserialize(predicate).map_err(|error| InvalidProvenance::Json(error.into()))
 }
 
 fn unwrap<T>(objects: Vec<Object<T>>) -> Vec<T> {

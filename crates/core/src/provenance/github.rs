@@ -3,8 +3,9 @@
 use super::builder_map::MappedSigner;
 use super::builders::{self, Family, GENERATOR_WORKFLOWS, GITHUB_HOSTED, Level, Recognised, SELF_HOSTED, recognised};
 use super::git::{Repository, Workflow};
+use super::signed::{SignedBy, SigstoreSigner};
 use super::statement::Statement;
-use super::{Build, Expectations, Facts, InvalidProvenance, ProvenanceError, SourceExpectation};
+use super::{Build, Expectations, Facts, InvalidProvenance, ProvenanceError, SourceExpectation, named, training};
 use crate::sigstore::{SignerCertificate, TrustedRoot};
 
 /// Who vouches for workflows on GitHub.
@@ -22,22 +23,28 @@ pub struct Roots {
 /// Judges what a workflow on GitHub signed.
 pub(super) fn judge(
     statement: &Statement,
-    certificate: &SignerCertificate,
+    signer: &SigstoreSigner,
     expected: &Expectations,
 ) -> Result<(Facts, Level), ProvenanceError> {
+    let certificate = &signer.evidence.certificate;
     if certificate.issuer.as_deref() != Some(ISSUER) {
         let found = certificate.issuer.as_ref().map_or_else(|| "nobody".to_owned(), |issuer| format!("`{issuer}`"));
         return Err(ProvenanceError::Issuer { expected: ISSUER, found });
     }
-    let signer = signer(certificate)?;
+    let workflow = workflow(certificate)?;
     let source = source(certificate)?;
     if !expected.source.as_ref().is_some_and(|expected| expected.includes(&source)) {
         return Err(ProvenanceError::Source { expected: expected.describe_source(), found: format!("`{source}`") });
     }
-    let rule = Rule::of(&signer, &source, certificate, expected)?;
+    let rule = Rule::of(&workflow, &source, certificate, expected)?;
     expected.check_predicate_type(statement)?;
+    if training::is_of(statement) {
+        // A job may say how it trained a model: the certificate vouches for the source, and for no more.
+        check_certificate(certificate, expected)?;
+        return named::judge(statement, &SignedBy::Workflow(signer.clone()), expected);
+    }
     let build = Build::of(statement, rule.family())?;
-    let level = rule.check(&build, &signer, certificate, expected)?;
+    let level = rule.check(&build, &workflow, certificate, expected)?;
     check_claims(&build, &source, certificate, rule.family())?;
     check_certificate(certificate, expected)?;
     expected.check_build(&build)?;
@@ -53,7 +60,7 @@ fn mapped(signer: &Workflow) -> [MappedSigner; 2] {
 }
 
 /// The one workflow that the certificate names.
-fn signer(certificate: &SignerCertificate) -> Result<Workflow, ProvenanceError> {
+fn workflow(certificate: &SignerCertificate) -> Result<Workflow, ProvenanceError> {
     let named = match certificate.names.as_slice() {
         [name] => Workflow::parse(name),
         _ => None,

@@ -16,6 +16,7 @@ mod facts;
 mod git;
 mod github;
 mod named;
+mod predicate;
 mod signed;
 mod statement;
 mod tekton;

@@ -4,7 +4,7 @@
 use super::builder_map::MappedSigner;
 use super::signed::{SignedBy, SigstoreSigner};
 use super::statement::Statement;
-use super::{Expectations, Facts, Level, ProvenanceError, tekton, training};
+use super::{Expectations, Facts, Level, ProvenanceError, SignerExpectation, tekton, training};
 use crate::sigstore::SignerCertificate;
 use crate::verify::Evidence;
 
@@ -23,11 +23,16 @@ pub(super) fn judge(
         Some(facts) => facts?,
         None => training::complete(Facts::of(statement)?)?,
     };
-    if let SignedBy::Workflow(signer) | SignedBy::Identity(signer) = signed_by {
-        check_claims(&facts, &signer.evidence.certificate)?;
-        if expected.deny_self_hosted {
-            require_hosted_runner(&signer.evidence.certificate)?;
-        }
+    require_comparable(signed_by, expected)?;
+    let certificate = match signed_by {
+        SignedBy::Workflow(signer) | SignedBy::Identity(signer) => Some(&signer.evidence.certificate),
+        SignedBy::Key(_) => None,
+    };
+    if let Some(certificate) = certificate {
+        check_claims(&facts, certificate)?;
+    }
+    if expected.deny_self_hosted {
+        require_hosted_runner(certificate)?;
     }
     expected.check_facts(&facts)?;
     expected.training.check(&facts)?;
@@ -79,8 +84,27 @@ fn check_claims(facts: &Facts, certificate: &SignerCertificate) -> Result<(), Pr
     check("the source commit", "source_repository_digest", commits.collect())
 }
 
-fn require_hosted_runner(certificate: &SignerCertificate) -> Result<(), ProvenanceError> {
-    match certificate.claim("runner_environment") {
+/// Refuses expectations of workflows on GitHub, which nothing here could meet.
+fn require_comparable(signed_by: &SignedBy, expected: &Expectations) -> Result<(), ProvenanceError> {
+    if let Some((name, value)) = expected.inputs.first() {
+        let (name, expected) = (name.clone(), value.clone());
+        return Err(ProvenanceError::Input { name, expected, found: "none".to_owned() });
+    }
+    let SignerExpectation { builder_id: _, workflow, repository, digest, identity } = &expected.signer;
+    let names_workflow = workflow.is_some() || repository.is_some() || digest.is_some() || identity.is_some();
+    match signed_by {
+        // Whose these are was compared before.
+        SignedBy::Workflow(_) => Ok(()),
+        SignedBy::Identity(signer) if names_workflow => {
+            Err(ProvenanceError::NoWorkflow { found: format!("`{}`", signer.evidence.identity) })
+        }
+        SignedBy::Key(_) if names_workflow => Err(ProvenanceError::NoWorkflow { found: "a key".to_owned() }),
+        SignedBy::Identity(_) | SignedBy::Key(_) => Ok(()),
+    }
+}
+
+fn require_hosted_runner(certificate: Option<&SignerCertificate>) -> Result<(), ProvenanceError> {
+    match certificate.and_then(|certificate| certificate.claim("runner_environment")) {
         Some("github-hosted" | "gitlab-hosted") => Ok(()),
         found => Err(ProvenanceError::SelfHosted { found: found.unwrap_or("none").to_owned() }),
     }

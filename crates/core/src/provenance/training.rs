@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::statement::Statement;
 use super::{Dependency, Facts, InvalidProvenance, Level, ProvenanceError};
 
 /// The build type of a training run.
@@ -77,6 +78,12 @@ impl Role {
             Self::BaseModel => ("base-model", "base model"),
         }
     }
+}
+
+/// Whether a statement is provenance of training.
+pub(super) fn is_of(statement: &Statement) -> bool {
+    let definition = statement.predicate.get("buildDefinition");
+    definition.and_then(|definition| definition.get("buildType")).and_then(Value::as_str) == Some(TRAINING_BUILD_TYPE)
 }
 
 /// Reads what the build type adds; checks that it is closed.

@@ -27,7 +27,7 @@ pub struct VerifiedProvenance<'a> {
 /// [`ProvenanceError`]: the first thing that is not as expected.
 pub fn judge(signed: SignedStatement, expected: &Expectations) -> Result<JudgedProvenance, ProvenanceError> {
     let (facts, level) = match &signed.signed_by {
-        SignedBy::Workflow(signer) => github::judge(&signed.statement, &signer.evidence.certificate, expected)?,
+        SignedBy::Workflow(signer) => github::judge(&signed.statement, signer, expected)?,
         signed_by @ (SignedBy::Identity(_) | SignedBy::Key(_)) => named::judge(&signed.statement, signed_by, expected)?,
     };
     Ok(JudgedProvenance { signed, facts, level })

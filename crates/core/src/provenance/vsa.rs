@@ -161,7 +161,7 @@ fn parse(payload: Vec<u8>, signer: SummarySigner) -> Result<Parsed, VsaError> {
         verifier_id,
         resource_uri,
         levels: levels?,
-        time_verified: predicate.time_verified,
+        time_verified: predicate.time_verified.map(timestamp).transpose()?,
         policy_uri: predicate.policy.and_then(|Object(policy)| policy.uri),
         payload,
     };
@@ -169,6 +169,14 @@ fn parse(payload: Vec<u8>, signer: SummarySigner) -> Result<Parsed, VsaError> {
 }
 
 /// Step 2: every digest that was given is one of a subject.
+/// A time, as the specification has it (RFC 3339).
+fn timestamp(text: String) -> Result<String, VsaError> {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(_) => Ok(text),
+        Err(_) => Err(VsaError::Time { found: text }),
+    }
+}
+
 fn check_subjects(summary: &Parsed, expected: &Expectations) -> Result<(), VsaError> {
     let found = || summary.verified.subjects.iter().flat_map(|subject| &subject.digests);
     if found().next().is_none() {
@@ -327,6 +335,12 @@ pub enum VsaError {
     MissingMember {
         /// The member.
         member: &'static str,
+    },
+    /// The time is none.
+    #[error("`predicate.timeVerified`: expected a time (RFC 3339), found `{found}`")]
+    Time {
+        /// What was found.
+        found: String,
     },
     /// The summary speaks of no artifact.
     #[error("`subject`: expected a digest, found none")]

@@ -15,6 +15,19 @@ use crate::commands::digest::list;
 use crate::failure::Failure;
 use crate::output::Console;
 
+/// What was read.
+pub(crate) struct Found {
+    pub(crate) artifact: Artifact,
+    /// Of a directory, what was left out.
+    pub(crate) ignored: Vec<String>,
+}
+
+impl Found {
+    fn of(digests: ArtifactDigests) -> Self {
+        Self { artifact: Artifact::Digests(digests), ignored: Vec::new() }
+    }
+}
+
 /// The digest that `artifact` is, if it is one (`sha256:HEX`, `NAME@sha256:HEX`) and no file is called so.
 pub(super) fn digest(artifact: &str) -> Option<Result<ArtifactDigests, Failure>> {
     let digest = artifact.rsplit_once('@').map_or(artifact, |(_, digest)| digest);
@@ -46,16 +59,16 @@ pub(crate) fn read(
     beside: &Path,
     global: &Global,
     console: &Console,
-) -> Result<Artifact, Failure> {
+) -> Result<Found, Failure> {
     if let Some(digests) = digest(artifact) {
-        return Ok(Artifact::Digests(digests?));
+        return digests.map(Found::of);
     }
     let path = Path::new(artifact);
     let file = open(path)?;
     let metadata = file.metadata().map_err(|error| Failure::unreadable("the file", path, &error))?;
     if metadata.is_dir() {
         let model = ModelArgs { path: path.to_owned(), scope: scope.clone() };
-        return directory(&model, algorithms, beside, global, console).map(Artifact::Model);
+        return directory(&model, algorithms, beside, global, console);
     }
     let total_bytes = metadata.len();
     let digests = console.hashing(
@@ -63,7 +76,7 @@ pub(crate) fn read(
         || total_bytes,
         |options| ArtifactDigests::of(Counted { inner: file, count: options.progress_bytes }, algorithms),
     );
-    digests.map(Artifact::Digests).map_err(|error| Failure::unreadable("the file", path, &error))
+    digests.map(Found::of).map_err(|error| Failure::unreadable("the file", path, &error))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -76,7 +89,7 @@ fn directory(
     beside: &Path,
     global: &Global,
     console: &Console,
-) -> Result<ModelDigests, Failure> {
+) -> Result<Found, Failure> {
     let list = list(model, beside, console)?;
     let hashing = HashingArgs { hash: HashArg::Sha256, shard_size: None };
     let manifest = list.hash(model, &hashing, global, console, None)?;
@@ -93,7 +106,8 @@ fn directory(
             digests.add(&path, more);
         }
     }
-    Ok(digests)
+    let ignored = list.recorded.entries().map(str::to_owned).collect();
+    Ok(Found { artifact: Artifact::Model(digests), ignored })
 }
 
 /// Counts what is read, for a progress bar.

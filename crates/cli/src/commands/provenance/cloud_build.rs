@@ -20,6 +20,7 @@ pub(super) fn verify(request: &Request<'_>, file: &[u8]) -> Result<Outcome, Fail
     let path = request.provenance.provenance_path.display();
     let other = policy
         .not_for_cloud_build()
+        .or_else(|| (request.provenance.digest_alg.as_deref() == Some("sha512")).then_some("--digest-alg sha512"))
         .or_else(|| request.signer.is_given().then_some("a signer"))
         .or_else(|| request.instance.is_given().then_some("an instance of Sigstore"));
     if let Some(flag) = other {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use model_transparency::hash::HashAlgorithm;
 use model_transparency::provenance::{Artifact, Match, VerifiedProvenance, is_cloud_build};
 
-use super::artifact;
+use super::artifact::{self, Found};
 use super::check::{Provenance, Question, read};
 use super::cloud_build;
 use super::policy::PolicyArgs;
@@ -55,9 +55,9 @@ pub(crate) struct ProvenanceArgs {
     #[arg(long, value_name = "FILE", visible_alias = "bundle", alias = "attestation-path")]
     pub(crate) provenance_path: PathBuf,
 
-    /// The hash of the artifact: those that the provenance names are used, whatever is given here
+    /// A hash that the subject has to name, besides those that are compared anyway
     #[arg(long, value_name = "ALGORITHM", visible_alias = "digest-algorithm", value_parser = ["sha256", "sha512"])]
-    digest_alg: Option<String>,
+    pub(super) digest_alg: Option<String>,
 
     /// Google Cloud Build's public keys (JSON), instead of those that are built in
     #[arg(long, value_name = "FILE")]
@@ -133,20 +133,36 @@ pub(crate) fn verify(request: &Request<'_>, global: &Global, console: &Console) 
     algorithms.extend(digest_alg.as_deref());
     let (mut verified, mut checked) = (Vec::new(), Vec::new());
     for name in request.artifacts {
-        let artifact = artifact::read(name, &algorithms, request.scope, path, global, console)?;
+        let Found { artifact, ignored } = artifact::read(name, &algorithms, request.scope, path, global, console)?;
         let found = provenance
             .find(&artifact, policy.coverage())
             .and_then(|found| require_algorithm(found, digest_alg.as_deref()))
             .map_err(|failure| Failure { message: format!("`{name}`: {}", failure.message), ..failure })?;
-        let digests = match &artifact {
-            Artifact::Digests(digests) => digests.by_algorithm().clone(),
-            Artifact::Model(model) => model.whole().clone(),
-        };
+        let digests = bound_digests(&artifact, found.found());
         checked.push(Checked { name: name.clone(), digests, level: found.level().number });
-        verified.push(VerifiedArtifact { name, provenance: found });
+        verified.push(VerifiedArtifact { name, provenance: found, ignored });
     }
     let answer = provenance_answer(path, &verified, policy, request.print_provenance);
     Ok(Outcome { answer, checked, provenance_sha256 })
+}
+
+/// The digests of the artifact that the provenance vouches for: not the one that binds the names of files, where the
+/// provenance does not.
+fn bound_digests(artifact: &Artifact, found: &Match) -> BTreeMap<String, String> {
+    let model = match artifact {
+        Artifact::Digests(digests) => return digests.by_algorithm().clone(),
+        Artifact::Model(model) => model,
+    };
+    let mut digests = model.whole().clone();
+    let binds_names = match found {
+        Match::File(_) => false,
+        Match::Directory { binds_names, .. } => *binds_names,
+        Match::Files { uncovered, renamed, .. } => uncovered.is_empty() && renamed.is_empty(),
+    };
+    if !binds_names {
+        digests.retain(|algorithm, _| algorithm == "sha256");
+    }
+    digests
 }
 
 /// The subject has a digest of the algorithm that was asked for.

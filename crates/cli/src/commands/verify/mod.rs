@@ -93,7 +93,7 @@ pub(crate) struct Common {
     instance: InstanceArgs,
 
     #[command(flatten)]
-    provenance: JoinedArgs,
+    provenance: Box<JoinedArgs>,
 }
 
 /// Provenance that is verified beside the signature.
@@ -148,7 +148,7 @@ pub(crate) fn key(
         require_log: false,
         timestamps: TimestampArgs::default(),
         instance: InstanceArgs::default(),
-        provenance: JoinedArgs::default(),
+        provenance: Box::default(),
     };
     key::run(&key::Args::new(common, public_key.to_owned()), global, console)
 }
@@ -282,7 +282,7 @@ fn of_the_same<'a>(
         return Err(Failure::usage(format!("`{}`: expected a path in UTF-8", path.display())));
     };
     let artifact = artifact::read(text, &algorithms, scope, signature, global, console)?;
-    provenance.find(&artifact, coverage).map_err(named)
+    provenance.find(&artifact.artifact, coverage).map_err(named)
 }
 
 /// The logs of the instance, if there is something to check with them.

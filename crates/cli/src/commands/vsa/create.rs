@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use model_transparency::output::{Access, Existing, write};
+use model_transparency::provenance::Coverage;
 use model_transparency::provenance::vsa::{
     InputAttestation, InvalidSummary, Subject, SubjectDigest, VerificationSummary,
 };
@@ -100,6 +101,9 @@ impl Args {
     /// Refuses what could only fail later.
     fn check(&self) -> Result<(), Failure> {
         self.signing.check()?;
+        if self.provenance.policy.coverage() == Coverage::Partial {
+            return Err(Failure::usage("--allow-partial is not for `vsa create`: a summary speaks of the whole model"));
+        }
         let method = self.signing.method;
         if self.envelope && method.has_certificate() {
             let message =

@@ -318,6 +318,7 @@ fn flags_that_do_not_fit_are_wrong_usage() {
         ("--sign sigstore --password-file a", "--password-file is not for"),
         ("--sign sigstore --tsa-url http://a --tsa-certificate-chain a", "--tsa-certificate-chain is not for"),
         (&format!("{KEY} --print-provenance"), "unexpected argument '--print-provenance'"),
+        (&format!("{KEY} --allow-partial"), "--allow-partial is not for"),
         (&format!("{KEY} --policy-digest sha256:00"), "--policy-digest"),
         (&format!("{KEY} --policy-digest 00"), "--policy-digest"),
         (&format!("{KEY} --provenance-uri a"), "--provenance-uri"),

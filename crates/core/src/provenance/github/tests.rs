@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::{Artifact, ArtifactDigests, Coverage, SignerExpectation, SourceExpectation};
 use super::*;
-use crate::sigstore::{Instance, verify_attestation};
+use crate::sigstore::{Attestation, Instance, verify_attestation};
 
 /// What may be anything, with the reason. A path stands for what is below it too.
 const MEANINGLESS: &[(&str, &str)] = &[
@@ -142,13 +142,15 @@ fn each_member_counts(bundle: &str, artifact: &str, expected: &Expectations) {
     let artifact = Artifact::Digests(ArtifactDigests::of(artifact, &algorithms).expect("readable"));
     let (root, github) = (TrustedRoot::embedded(Instance::Production), TrustedRoot::github());
     let attestation = verify_attestation(&bundle, &root, Some(&github)).expect("the signature holds");
+    let Attestation { payload, evidence, has_log, log_indices } = attestation;
+    let signer = SigstoreSigner { evidence, has_log, log_indices };
     let judged = |statement: &Value| {
         let payload = serde_json::to_vec(statement).expect("JSON");
         let statement = Statement::parse(&payload)?;
-        judge(&statement, &attestation.evidence.certificate, expected)?;
+        judge(&statement, &signer, expected)?;
         artifact.find(&statement.subjects, Coverage::Whole).map(drop)
     };
-    let statement: Value = serde_json::from_slice(&attestation.payload).expect("JSON");
+    let statement: Value = serde_json::from_slice(&payload).expect("JSON");
     judged(&statement).expect("it is accepted as it is");
     let mut paths = Vec::new();
     members(&statement, "", &mut paths);

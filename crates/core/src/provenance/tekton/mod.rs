@@ -25,7 +25,7 @@ pub use self::annotations::{ChainsEnvelope, InvalidAnnotations, chains_envelopes
 
 use self::remarks::Subjects;
 use self::source::{Hint, is_git};
-use super::facts::{V1, V02, read};
+use super::predicate::{V1, V02, read};
 use super::statement::Statement;
 use super::{Dependency, Facts, InvalidProvenance, SourceFacts};
 use crate::envelope::Object;

@@ -224,8 +224,12 @@ fn what_every_summary_has_to_say_is_needed() {
         });
         assert!(matches!(error, VsaError::MissingMember { member: found } if found == member), "{error}");
     }
-    let error = error(|statement| statement["predicate"]["verifier"]["id"] = "".into());
-    assert!(matches!(error, VsaError::MissingMember { .. }));
+    let unnamed = error(|statement| statement["predicate"]["verifier"]["id"] = "".into());
+    assert!(matches!(unnamed, VsaError::MissingMember { .. }));
+    for time in ["yesterday", "2026-01-02", ""] {
+        let error = error(|statement| statement["predicate"]["timeVerified"] = time.into());
+        assert!(matches!(error, VsaError::Time { found } if found == time));
+    }
 }
 
 #[test]
