@@ -1,6 +1,6 @@
 //! Attestations made without a request to anybody, and certificates that say whatever a test wants.
 
-use der::{Decode, Encode};
+use der::Decode;
 use serde_json::{Value, json};
 use x509_cert::Certificate;
 use x509_cert::ext::Extension;
