@@ -2,6 +2,7 @@
 
 use super::builder_map::MappedSigner;
 use super::builders::{self, Family, GENERATOR_WORKFLOWS, GITHUB_HOSTED, Level, Recognised, SELF_HOSTED, recognised};
+use super::facts::V1;
 use super::git::{Repository, Workflow};
 use super::statement::Statement;
 use super::{Build, Expectations, Facts, InvalidProvenance, ProvenanceError, SourceExpectation};
@@ -266,8 +267,10 @@ fn check_claims(
     let workflow = build.workflow_path.as_ref().zip(build.trigger.reference.as_ref());
     let workflow = workflow.map(|(path, reference)| format!("{url}/{path}@{reference}"));
     check("the workflow", workflow.as_deref(), &["build_config_uri"])?;
-    if build.predicate_type.ends_with("/v1") {
+    if build.predicate_type == V1 {
         check("the run", build.invocation.as_deref(), &["run_invocation_uri"])?;
+    } else {
+        check_run(build, source, certificate)?;
     }
     let variables: &[(&str, &[&str])] = match family {
         Family::Attest => &[
@@ -291,6 +294,19 @@ fn check_claims(
     Ok(())
 }
 
+/// v0.2 writes the run `RUN-ATTEMPT`, and the certificate `https://github.com/OWNER/NAME/actions/runs/RUN/attempts/ATTEMPT`.
+fn check_run(build: &Build, source: &Repository, certificate: &SignerCertificate) -> Result<(), ProvenanceError> {
+    let path = format!("{}/actions/runs/", source.url());
+    let claimed =
+        certificate.claim("run_invocation_uri").and_then(|uri| uri.strip_prefix(&path)?.split_once("/attempts/"));
+    match (claimed.map(|(run, attempt)| format!("{run}-{attempt}")), &build.invocation) {
+        (Some(expected), Some(found)) if expected != *found => {
+            Err(ProvenanceError::Claim { what: "the run", expected, found: found.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks what only the certificate says.
 fn check_certificate(certificate: &SignerCertificate, expected: &Expectations) -> Result<(), ProvenanceError> {
     let claim = |name: &str, old: &str| certificate.claim(name).or_else(|| certificate.claim(old)).unwrap_or("none");
@@ -312,6 +328,3 @@ fn check_certificate(certificate: &SignerCertificate, expected: &Expectations) -
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;
