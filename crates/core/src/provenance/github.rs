@@ -122,11 +122,7 @@ impl Rule {
         }
         if let Some(listed) = listed {
             // Whoever is in the table is so at its releases.
-            return if signer.is_release() {
-                Ok(Self::Listed(listed))
-            } else {
-                Err(ProvenanceError::NotReleased { found: signer.to_string() })
-            };
+            return builders::require_release(signer).map(|()| Self::Listed(listed));
         }
         let names_runner = |builder: &str| builder == GITHUB_HOSTED || builder == SELF_HOSTED;
         let names_signer = wanted.workflow.is_some()
@@ -185,9 +181,7 @@ impl Rule {
             }
             Family::Delegator => {
                 let named = Workflow::parse(found).ok_or_else(|| other(wanted.unwrap_or("a workflow"), found))?;
-                if !named.is_release() {
-                    return Err(ProvenanceError::NotReleased { found: found.to_owned() });
-                }
+                builders::require_delegated_release(&named)?;
                 match wanted {
                     Some(wanted) if named.is_meant_by(wanted) => {}
                     Some(wanted) => return Err(other(wanted, found)),
@@ -203,10 +197,7 @@ impl Rule {
                 }
                 match wanted {
                     Some(wanted) if wanted == runner && found == runner => {}
-                    Some(wanted) if signer.is_meant_by(wanted) && signer.is_release() => {}
-                    Some(wanted) if signer.is_meant_by(wanted) => {
-                        return Err(ProvenanceError::NotReleased { found: signer.to_string() });
-                    }
+                    Some(wanted) if signer.is_meant_by(wanted) => builders::require_release(signer)?,
                     Some(wanted) => return Err(other(wanted, &signer.to_string())),
                     None => {}
                 }

@@ -5,6 +5,7 @@
 mod forge;
 
 mod authority;
+mod builders;
 mod bundles;
 mod events;
 mod extensions;
