@@ -33,7 +33,8 @@ impl Repository {
             !matches!(part, "" | "." | "..") && part.chars().all(plain)
         };
         // Accounts have no dots: what has one there is another host.
-        (is_plain(owner) && !owner.contains('.') && is_plain(name)).then(|| Self { owner: owner.to_owned(), name: name.to_owned() })
+        (is_plain(owner) && !owner.contains('.') && is_plain(name))
+            .then(|| Self { owner: owner.to_owned(), name: name.to_owned() })
     }
 
     /// The account it belongs to.
