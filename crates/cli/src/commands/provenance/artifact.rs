@@ -1,14 +1,16 @@
 //! What provenance is asked about: a digest, a file, or a model that is a directory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use model_transparency::hash::ReadAt;
-use model_transparency::model::ModelSource;
+use model_transparency::manifest::{Manifest, Parameters, Resource};
+use model_transparency::model::{LocalModel, ModelPath, ModelSource, SymlinkPolicy, Unlisted, WalkRules};
 use model_transparency::provenance::{Artifact, ArtifactDigests, ModelDigests};
+use model_transparency::verify::Verdict;
 
 use crate::args::{Global, HashArg, HashingArgs, ModelArgs, ScopeArgs};
 use crate::commands::digest::list;
@@ -93,21 +95,58 @@ fn directory(
     let list = list(model, beside, console)?;
     let hashing = HashingArgs { hash: HashArg::Sha256, shard_size: None };
     let manifest = list.hash(model, &hashing, global, console, None)?;
-    let mut digests = ModelDigests::of(&manifest).ok_or_else(|| Failure::usage("expected a model of whole files"))?;
+    let digests = with_algorithms(&list.model, &manifest, algorithms)?;
+    let ignored = list.recorded.entries().map(str::to_owned).collect();
+    Ok(Found { artifact: Artifact::Model(digests), ignored })
+}
+
+/// Reads the directory that a signature holds for: what it covers, whatever is left out now, and files that are empty and
+/// that shards do not list.
+pub(crate) fn signed(
+    path: &Path,
+    verdict: &Verdict,
+    algorithms: &BTreeSet<&str>,
+    global: &Global,
+    console: &Console,
+) -> Result<Artifact, Failure> {
+    let signed = verdict.statement.manifest();
+    let listed: HashSet<&str> = signed.resources().iter().map(Resource::path).collect();
+    let mut ignore = verdict.ignored.clone();
+    for path in &verdict.unsigned {
+        ModelPath::parse(path).iter().for_each(|path| ignore.insert_unrecorded(path));
+    }
+    let symlinks = if verdict.symlinks_widened { SymlinkPolicy::Allow } else { signed.parameters().symlinks };
+    let rules = WalkRules { symlinks, ignore: &ignore, listed: &listed, unlisted: Unlisted::Tolerate };
+    let model = LocalModel::open(path, &rules)?;
+    let total_bytes = model.files().iter().map(|file| file.length_bytes).sum();
+    let manifest = console.hashing(
+        global.jobs,
+        || total_bytes,
+        |options| Manifest::of(&model, Parameters::new(symlinks), options),
+    )?;
+    with_algorithms(&model, &manifest, algorithms).map(Artifact::Model)
+}
+
+/// The digests of a model that was hashed, with those of `algorithms` beside them.
+fn with_algorithms(
+    model: &LocalModel,
+    manifest: &Manifest,
+    algorithms: &BTreeSet<&str>,
+) -> Result<ModelDigests, Failure> {
+    let mut digests = ModelDigests::of(manifest).ok_or_else(|| Failure::usage("expected a model of whole files"))?;
     if algorithms.iter().any(|algorithm| *algorithm != "sha256") {
         let paths: HashMap<String, usize> =
-            list.model.files().iter().enumerate().map(|(index, file)| (file.path.to_string(), index)).collect();
+            model.files().iter().enumerate().map(|(index, file)| (file.path.to_string(), index)).collect();
         for (path, index) in paths {
             let failed = |error: String| Failure::could_not_check("unreadable", format!("`{path}`: {error}"));
-            let file = list.model.open(index).map_err(|error| failed(error.to_string()))?;
+            let file = model.open(index).map_err(|error| failed(error.to_string()))?;
             let reader = Sequential { file: file.as_ref(), offset: 0 };
             let more = ArtifactDigests::of(reader, algorithms).map_err(|error| failed(error.to_string()))?;
             file.finish().map_err(|error| failed(error.to_string()))?;
             digests.add(&path, more);
         }
     }
-    let ignored = list.recorded.entries().map(str::to_owned).collect();
-    Ok(Found { artifact: Artifact::Model(digests), ignored })
+    Ok(digests)
 }
 
 /// Counts what is read, for a progress bar.

@@ -260,7 +260,7 @@ fn of_the_same<'a>(
     global: &Global,
     console: &Console,
 ) -> Result<VerifiedProvenance<'a>, Failure> {
-    let (path, scope) = (&common.model.path, &common.model.scope);
+    let path = &common.model.path;
     let coverage = common.provenance.policy.coverage();
     let named = |failure: Failure| {
         let message = format!("the model is as signed, and its provenance is not as expected: {}", failure.message);
@@ -275,12 +275,19 @@ fn of_the_same<'a>(
     {
         return provenance.find(&Artifact::Model(model), coverage).map_err(named);
     }
-    if !is_file && let Ok(found) = provenance.find(&Artifact::Model(ModelDigests::whole_of(manifest)), coverage) {
-        return Ok(found);
+    if !is_file {
+        return match provenance.find(&Artifact::Model(ModelDigests::whole_of(manifest)), coverage) {
+            Ok(found) => Ok(found),
+            Err(_) => {
+                let artifact = artifact::signed(path, verdict, &algorithms, global, console)?;
+                provenance.find(&artifact, coverage).map_err(named)
+            }
+        };
     }
     let Some(text) = path.to_str() else {
         return Err(Failure::usage(format!("`{}`: expected a path in UTF-8", path.display())));
     };
+    let scope = &common.model.scope;
     let artifact = artifact::read(text, &algorithms, scope, signature, global, console)?;
     provenance.find(&artifact.artifact, coverage).map_err(named)
 }

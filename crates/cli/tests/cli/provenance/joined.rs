@@ -3,11 +3,13 @@
 use std::fs;
 use std::sync::Arc;
 
-use fake_sigstore::{Claims, Instance, SigningConfig};
+use fake_sigstore::{Claims, Instance, Service, SigningConfig};
 use serde_json::{Value, json};
 
+use super::super::certificates;
 use super::super::support::Sandbox;
-use super::signing::{V1, bundle_of, statement, subject, write};
+use super::super::tsa::Validity;
+use super::signing::{V1, bundle_of, envelope, statement, subject, write};
 
 const VERIFY: &str = "verify key model --public-key key.pub.pem";
 const PROVENANCE: &str = "--provenance-path made.json --provenance-key key.pub.pem";
@@ -118,6 +120,29 @@ fn a_model_that_is_hashed_otherwise_is_found_too() {
 }
 
 #[test]
+fn provenance_is_of_what_was_signed_however_it_was_hashed() {
+    let sandbox = Sandbox::with_model();
+    sandbox.write("model/log", "log");
+    for hashing in ["", "--hash blake3", "--shard-size 4"] {
+        sandbox.ok(&format!("sign key model --private-key key.pem --ignore-paths model/log {hashing}"));
+        write(&sandbox, "made.json", &made(&files()));
+        let words = format!("{VERIFY} {PROVENANCE}");
+        sandbox.ok(&words);
+        // What was signed counts below an ignored path too.
+        sandbox.ok(&format!("{words} --ignore-paths model/sub"));
+        write(&sandbox, "made.json", &made(&json!([subject("config.json", "{}\n")])));
+        let said = refused(&sandbox, &format!("{words} --ignore-paths model/sub"), "files_not_covered");
+        assert!(said.contains("found 1 of 2; not `sub/weights.bin`"), "{hashing}: {said}");
+        // What was not signed does not.
+        write(&sandbox, "made.json", &made(&files()));
+        sandbox.write("model/e[x]tra", "x");
+        sandbox.ok(&format!("{words} --ignore-unsigned-files"));
+        refused(&sandbox, &words, "mismatch");
+        fs::remove_file(sandbox.path("model/e[x]tra")).expect("removed");
+    }
+}
+
+#[test]
 fn every_digest_of_the_directory_has_to_be_the_same() {
     let sandbox = Sandbox::signed();
     let wrong = json!({ "name": "model", "digest": { "sha256": root(&sandbox, ""), "dirHash": "0".repeat(64) } });
@@ -149,6 +174,44 @@ fn provenance_in_the_model_is_unsigned_unless_it_is_left_out() {
     let words = format!("{VERIFY} {PROVENANCE}").replace("made.json", "model/made.json");
     refused(&sandbox, &words, "mismatch");
     sandbox.ok(&format!("{words} --ignore-paths model/made.json"));
+}
+
+#[test]
+fn a_certificate_may_have_signed_both() {
+    const TEST: &str = "a_certificate_may_have_signed_both";
+    let Some(sandbox) = certificates::sandbox(TEST, Validity::days(-1, 30)) else { return };
+    sandbox.ok("sign certificate model --private-key pki/signer.key --signing-certificate pki/signer.pem \
+         --certificate-chain pki/chain.pem");
+    let mut envelope = envelope(&sandbox, "pki/signer.key", &made(&files()));
+    let chain = [sandbox.read("pki/signer.pem"), sandbox.read("pki/chain.pem")].concat();
+    envelope["signatures"][0]["cert"] = String::from_utf8(chain).expect("PEM").into();
+    sandbox.write("made.json", envelope.to_string());
+    let words = "verify certificate model --certificate-chain pki/root.pem --provenance-path made.json \
+                 --provenance-certificate-chain pki/root.pem";
+    let run = sandbox.ok(&format!("{words} --provenance-identity CN=signer"));
+    assert_eq!(run.stdout.matches("certificate  sha256 ").count(), 2, "{}", run.stdout);
+    refused(&sandbox, &format!("{words} --provenance-identity CN=root"), "wrong_identity");
+    let other = words.replace("provenance-certificate-chain pki/root", "provenance-certificate-chain pki/other");
+    refused(&sandbox, &other, "untrusted_certificate");
+    // One certificate does not speak for the other signature.
+    refused(&sandbox, &words.replacen("pki/root", "pki/other", 1), "untrusted_certificate");
+}
+
+#[test]
+fn a_model_that_an_identity_signed_has_provenance_by_a_key() {
+    let sandbox = Sandbox::with_model();
+    let sigstore = Instance::start();
+    sandbox.write("trust.json", sigstore.trust_config_json(&SigningConfig::default()));
+    sandbox.write("token", sigstore.token(&Claims::email("signer@example.com")));
+    sandbox.ok("sign model --trust-config trust.json --identity-token-file token");
+    write(&sandbox, "made.json", &made(&files()));
+    let provider = sigstore.url(Service::Oidc);
+    let words = format!(
+        "verify model --trust-config trust.json --identity signer@example.com --identity-provider {provider} {PROVENANCE}"
+    );
+    sandbox.ok(&words);
+    refused(&sandbox, &words.replace("signer@", "other@"), "wrong_identity");
+    refused(&sandbox, &format!("{words} --builder-id https://b.example/other"), "wrong_builder");
 }
 
 #[test]
