@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use fake_sigstore::{Attester, Identity, Instance, Service};
 use model_transparency::provenance::{
-    Artifact, Coverage, Document, Expectations, Level, ProvenanceError, ProvenanceTrust, Roots, check_document, judge,
+    Artifact, Coverage, Document, Expectations, Level, ProvenanceError, ProvenanceTrust, Roots, SignedStatement,
+    check_document, judge,
 };
 use model_transparency::sigstore::TrustedRoot;
 use serde_json::Value;
@@ -38,8 +39,7 @@ impl Provenance {
 
     /// Has them sign another statement, and verifies that.
     pub(crate) fn judged_as(&self, attester: &Attester, statement: &str) -> Result<Level, ProvenanceError> {
-        let signed = check_document(&signed(attester, statement), ProvenanceTrust::GitHub(&AUTHORITY.1))?;
-        let judged = judge(signed, &self.expected)?;
+        let judged = judge(trusting_github(&signed(attester, statement))?, &self.expected)?;
         let verified = judged.find(&self.artifact, Coverage::Whole)?;
         assert_eq!(verified.payload(), statement.as_bytes());
         Ok(verified.level())
@@ -50,6 +50,11 @@ impl Provenance {
         change(&mut self);
         self
     }
+}
+
+/// What a document says to whoever believes workflows of the authority alone.
+pub(crate) fn trusting_github(document: &Document) -> Result<SignedStatement, ProvenanceError> {
+    check_document(document, ProvenanceTrust::GitHub(&AUTHORITY.1))
 }
 
 /// A statement that somebody signed.

@@ -1,10 +1,11 @@
 //! Builders whom a delegator of slsa-github-generator names: which count, at which tags and levels.
 
 use fake_sigstore::Identity;
-use model_transparency::provenance::{Level, ProvenanceError};
+use model_transparency::certificate::IdentityRule;
+use model_transparency::provenance::{Level, ProvenanceError, Repository, SignerExpectation};
 
 use crate::authority::Provenance;
-use crate::statements::{TAG, certificate, delegated, generator, signer};
+use crate::statements::{COMMIT, TAG, certificate, delegated, every_kind, generator, signer};
 
 const DELEGATORS: [&str; 2] = ["delegator_generic_slsa3.yml", "delegator_lowperms-generic_slsa3.yml"];
 const JRELEASER: &str = "https://github.com/jreleaser/release-action/.github/workflows/builder_slsa3.yml";
@@ -97,5 +98,35 @@ fn jreleasers_builder_is_at_a_release_for_java() {
         let other = JRELEASER.replace("jreleaser/release-action", other);
         let refused = by(DELEGATORS[0], &format!("{other}@refs/tags/v1.2.3-java"), Some(&other));
         assert!(matches!(refused, Err(ProvenanceError::NotReleased { expected: "vX.Y.Z", .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn each_part_of_the_signer_can_be_asked_for() {
+    for (kind, provenance) in every_kind() {
+        let name = provenance.signer.text(9).expect("a text");
+        let path = name.strip_prefix("https://github.com/").expect("on GitHub");
+        let repository: String = path.splitn(3, '/').take(2).collect::<Vec<_>>().join("/");
+        let of = |[workflow, repository, digest, identity]: [Option<&str>; 4]| SignerExpectation {
+            builder_id: None,
+            workflow: workflow.map(str::to_owned),
+            repository: repository.map(|text| Repository::parse(text).expect(text)),
+            digest: digest.map(str::to_owned),
+            identity: identity.map(|text| IdentityRule::Exact(text.to_owned())),
+        };
+        let right = [path, &repository, COMMIT, &name];
+        let wrong = ["owner/name/.github/workflows/w.yml", "owner/other", "0123", "https://github.com/owner/name"];
+        let whats = ["workflow", "repository", "commit", "identity"];
+        for (part, expected) in whats.into_iter().enumerate() {
+            let asked_for = |texts: [&str; 4]| {
+                let mut parts = [None; 4];
+                parts[part] = Some(texts[part]);
+                provenance.clone().change(|it| it.expected.signer = of(parts)).judged()
+            };
+            asked_for(right).unwrap_or_else(|error| panic!("{kind}: {error}"));
+            let refused = asked_for(wrong);
+            let is_expected = matches!(refused, Err(ProvenanceError::Signer { what, .. }) if what == expected);
+            assert!(is_expected, "{kind}: {expected}: {refused:?}");
+        }
     }
 }

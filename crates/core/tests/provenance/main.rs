@@ -7,6 +7,7 @@ mod forge;
 mod authority;
 mod builders;
 mod bundles;
+mod errors;
 mod events;
 mod extensions;
 mod members;

@@ -12,7 +12,7 @@ use crate::{statements, vectors};
 const MEANINGLESS: &[(&str, &str)] = &[
     ("subject.0.name", "a subject's name means nothing to a verifier (in-toto, Statement)"),
     ("predicate.invocation.environment", "what the builder recorded of the job and the certificate does not say"),
-    ("predicate.invocation.parameters", "the builders take none"),
+    ("predicate.invocation.parameters", "shown with the verdict; the builders take none, and v0.2 does not close them"),
     ("predicate.metadata.completeness", "what the builder says of itself; the level is of the table"),
     ("predicate.metadata.reproducible", "as above"),
     ("predicate.buildDefinition.internalParameters", "as v0.2's environment"),
