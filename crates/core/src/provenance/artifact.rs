@@ -409,7 +409,7 @@ mod tests {
         assert!(file.find(&[subject("m", &[("sha256", &root)])]).is_err());
         // What a directory's subject has is of no file, even if its digest were the same.
         let directory = subject("m", &[("sha256", &sha256(b"1")), ("dirHash", &one.whole()["dirHash"])]);
-        assert!(file.find(&[directory.clone()]).is_err());
+        assert!(file.find(std::slice::from_ref(&directory)).is_err());
         assert!(one.find(&[directory], Coverage::Partial).is_err());
     }
 

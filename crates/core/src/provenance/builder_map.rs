@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(level(key, "https://b.example/1@v2"), None);
         assert_eq!(level(other, "https://b.example/1"), None);
         let workflow = MappedSigner::Workflow("https://github.com/o/n/w.yml".into());
-        assert!(map.names_workflow(&[workflow.clone()]));
+        assert!(map.names_workflow(std::slice::from_ref(&workflow)));
         assert_eq!(level(workflow, "https://b.example/1"), Some(3));
     }
 
