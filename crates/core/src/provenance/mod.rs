@@ -15,6 +15,7 @@ mod expectations;
 mod facts;
 mod git;
 mod github;
+mod logged;
 mod named;
 mod signed;
 mod statement;
@@ -34,6 +35,7 @@ pub use expectations::{Expectations, InvalidExpectation, SignerExpectation, Sour
 pub use facts::{Dependency, Facts, SourceFacts};
 pub use git::{GitSource, Repository};
 pub use github::Roots;
+pub use logged::{LoggedDocument, UnloggedEnvelope};
 pub use signed::{Named, ProvenanceTrust, SignedBy, SignedStatement, SigstoreSigner, check_document};
 pub use statement::{InvalidProvenance, Subject};
 pub use tekton::{ChainsEnvelope, InvalidAnnotations, chains_envelopes};
