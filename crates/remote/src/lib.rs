@@ -24,6 +24,8 @@ pub mod oidc;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 #[cfg(feature = "http")]
+mod rekor_entries;
+#[cfg(feature = "http")]
 pub mod sigstore;
 #[cfg(all(test, feature = "http"))]
 mod testing;
