@@ -49,7 +49,7 @@ impl Foreign {
 
     fn envelope(&self) -> LoggedEnvelope<'_> {
         let signer = LoggedSigner::Certificate(&self.leaf);
-        LoggedEnvelope { payload: &self.payload, signature: &self.signature, signer }
+        LoggedEnvelope { payload: &self.payload, signature: &self.signature, signer, text: None }
     }
 
     fn verify(&self, entry: &Value) -> Result<VerifiedLogEntry, LogEntryError> {

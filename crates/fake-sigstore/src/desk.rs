@@ -60,6 +60,8 @@ pub enum Lie {
     SetAltered,
     /// Rekor: the answer is all about an entry of the same kind that somebody else made.
     EntryOfAnotherBody,
+    /// Rekor v1: entries of envelopes have always had another certificate; everything is consistent with that.
+    EntryOfAnotherCertificate,
     /// Rekor: the index in the log is another: one too low, or 1 for 0.
     LogIndexOff,
     /// Rekor: the log's first entry has always been another; everything is consistent with that.
@@ -82,7 +84,7 @@ pub enum Lie {
 
 impl Lie {
     /// Every one.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NoSct,
         Self::SctOfAnotherKey,
         Self::CertificateOfAnotherKey,
@@ -95,6 +97,7 @@ impl Lie {
         Self::CheckpointForged,
         Self::SetAltered,
         Self::EntryOfAnotherBody,
+        Self::EntryOfAnotherCertificate,
         Self::LogIndexOff,
         Self::Forked,
         Self::TimestampOfAnotherSignature,
@@ -122,7 +125,7 @@ impl Lie {
             | Self::EntryOfAnotherBody
             | Self::LogIndexOff
             | Self::Forked => matches!(service, Service::RekorV1 | Service::RekorV2),
-            Self::SetAltered => service == Service::RekorV1,
+            Self::SetAltered | Self::EntryOfAnotherCertificate => service == Service::RekorV1,
             Self::TimestampOfAnotherSignature
             | Self::TimestampOfAnotherNonce
             | Self::TimestampOfAnotherKey

@@ -178,6 +178,16 @@ impl Instance {
         attester.bundle(statement, |entry| self.rekor_v1.log(entry).expect("an entry"))
     }
 
+    /// Adds an entry of `intoto` 0.0.1 of an envelope, byte for byte as it is, to the log with version 1, and gives its index.
+    ///
+    /// # Panics
+    /// If the certificate in it (`signatures[0].cert`) did not sign it.
+    pub fn add_envelope(&self, envelope: &str) -> u64 {
+        let parsed: Value = serde_json::from_str(envelope).expect("JSON");
+        let certificate = parsed.pointer("/signatures/0/cert").and_then(Value::as_str).expect("a certificate");
+        self.add(Service::RekorV1, &log_entry::of_envelope(envelope, certificate))
+    }
+
     /// Makes a log forget its newest entries, as if they had never been: no log may.
     ///
     /// # Panics

@@ -1,11 +1,12 @@
 //! What logs keep of a signature: a body in canonical JSON, and the words to search for it.
 
+use der::Encode as _;
 use serde_json::{Value, json};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::client_key::{Hash, Verifier};
-use crate::encoding::{base64, canonical, from_base64, from_hex, hex, public_key_pem};
+use crate::encoding::{base64, canonical, certificate_pem, from_base64, from_hex, hex, public_key_pem};
 use crate::key::{Key, KeyKind, random, sha256};
 
 /// An entry that was checked.
@@ -22,6 +23,7 @@ pub(crate) fn v1(proposed: &Value) -> Result<Entry, &'static str> {
     match (text(proposed, "/kind"), text(proposed, "/apiVersion")) {
         (Some("hashedrekord"), Some("0.0.1")) => hashedrekord_v1(spec),
         (Some("dsse"), Some("0.0.1")) => dsse_v1(spec),
+        (Some("intoto"), Some("0.0.1")) => intoto_v1(spec),
         _ => Err("entry kind is not supported"),
     }
 }
@@ -107,6 +109,48 @@ fn dsse_v1(spec: &Value) -> Result<Entry, &'static str> {
     Ok(Entry { kind: "dsse", body: canonical(&body).into_bytes(), search_words })
 }
 
+fn intoto_v1(spec: &Value) -> Result<Entry, &'static str> {
+    let envelope_text = text(spec, "/content/envelope").ok_or("missing envelope content")?;
+    let envelope: Value = serde_json::from_str(envelope_text).map_err(|_| "the envelope is no JSON")?;
+    let verifier = text(spec, "/publicKey").and_then(from_base64).ok_or("missing publicKey content")?;
+    let verifier = Verifier::from_pem(&verifier).ok_or("the public key can't be read")?;
+    let payload = text(&envelope, "/payload").and_then(from_base64).ok_or("the payload is no base64")?;
+    let message = pae(text(&envelope, "/payloadType").ok_or("no payload type")?, &payload);
+    let signature = text(&envelope, "/signatures/0/sig").and_then(from_base64).ok_or("invalid DSSE envelope")?;
+    if !verifier.key.verifies_with(Hash::Sha256, &message, &signature) {
+        return Err("could not verify envelope");
+    }
+    let (envelope_hash, payload_hash) = (hex(&sha256(envelope_text.as_bytes())), hex(&sha256(&payload)));
+    let pem = verifier.to_pem();
+    let key = format!("sha256:{}", hex(&sha256(pem.as_bytes())));
+    let mut search_words = vec![format!("sha256:{envelope_hash}"), key, format!("sha256:{payload_hash}")];
+    search_words.extend(names(&verifier));
+    search_words.extend(subjects(&payload));
+    let body = json!({
+        "apiVersion": "0.0.1",
+        "kind": "intoto",
+        "spec": {
+            "content": {
+                "hash": { "algorithm": "sha256", "value": envelope_hash },
+                "payloadHash": { "algorithm": "sha256", "value": payload_hash },
+            },
+            "publicKey": base64(pem.as_bytes()),
+        },
+    });
+    Ok(Entry { kind: "intoto", body: canonical(&body).into_bytes(), search_words })
+}
+
+/// The same entry with another certificate of the same key in it: the last byte of its signature is another.
+pub(crate) fn with_another_certificate(body: &[u8]) -> Option<Vec<u8>> {
+    let mut body: Value = serde_json::from_slice(body).ok()?;
+    let places = ["/spec/signatures/0/verifier", "/spec/publicKey"];
+    let place = body.pointer_mut(places.into_iter().find(|place| body.pointer(place).is_some())?)?;
+    let mut der = Verifier::from_pem(&from_base64(place.as_str()?)?)?.certificate?.to_der().ok()?;
+    *der.last_mut()? ^= 1;
+    *place = base64(certificate_pem(&der).as_bytes()).into();
+    Some(canonical(&body).into_bytes())
+}
+
 /// Rekor v2 has one kind.
 pub(crate) fn v2(request: &Value) -> Option<Vec<u8>> {
     let request = request.get("hashedRekordRequestV002")?;
@@ -166,6 +210,13 @@ pub(crate) fn envelope_of_a_stranger() -> Value {
     let verifier = base64(public_key_pem(key.spki()).as_bytes());
     json!({ "apiVersion": "0.0.1", "kind": "dsse", "spec": {
         "proposedContent": { "envelope": envelope.to_string(), "verifiers": [verifier] },
+    } })
+}
+
+/// A request for a log of version 1 about this envelope, as it was made before there was the kind `dsse`.
+pub(crate) fn of_envelope(envelope: &str, certificate_pem: &str) -> Value {
+    json!({ "apiVersion": "0.0.1", "kind": "intoto", "spec": {
+        "content": { "envelope": envelope }, "publicKey": base64(certificate_pem.as_bytes()),
     } })
 }
 

@@ -8,6 +8,7 @@
 //! | have a signature dated by an RFC 3161 authority | [`timestamp::HttpTimestamper`] | `http` |
 //! | sign as who somebody is, with a certificate of a Sigstore instance | [`sigstore::SigstoreSigner`] | `http` |
 //! | have a signature made public by a transparency log | [`sigstore::Rekor`] | `http` |
+//! | find the entries of a signature in a transparency log | [`sigstore::RekorSearch`] | `http` |
 //! | read a transparency log | [`log_reader::LogReader`] | `http` |
 //! | get a token of an identity, for Sigstore | [`oidc::ambient`], [`oidc::Login`], [`oidc::IdentityToken`] | `http` |
 //! | learn whom a Sigstore instance trusts | [`tuf::Publication::fetch`] | `http` |
@@ -23,6 +24,8 @@ pub mod log_reader;
 pub mod oidc;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+#[cfg(feature = "http")]
+mod rekor_entries;
 #[cfg(feature = "http")]
 pub mod sigstore;
 #[cfg(all(test, feature = "http"))]

@@ -60,7 +60,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Sign(sign::Args),
-    Verify(verify::Args),
+    Verify(Box<verify::Args>),
     Digest(digest::Args),
     Inspect(inspect::Args),
     Monitor(monitor::Args),

@@ -11,7 +11,7 @@ use super::certificate::{add_path, path_json, timestamps_json, voucher};
 use super::sigstore::{add_verified_entries, signer_json, verified_entries_json};
 use super::text::signed_json;
 use super::{Answer, Fields, GOOD, count};
-use crate::commands::provenance::PolicyArgs;
+use crate::commands::provenance::{Found, PolicyArgs};
 
 /// How many files the verdict for people names.
 const MAX_NAMED: usize = 10;
@@ -19,7 +19,7 @@ const MAX_NAMED: usize = 10;
 /// An artifact whose provenance holds.
 pub(crate) struct VerifiedArtifact<'a> {
     pub(crate) name: &'a str,
-    pub(crate) provenance: VerifiedProvenance<'a>,
+    pub(crate) found: Found<'a>,
     /// Of a directory, what was left out.
     pub(crate) ignored: Vec<String>,
 }
@@ -33,19 +33,19 @@ pub(crate) fn provenance_answer(
 ) -> Answer {
     let mut human = format!("{GOOD}Verification succeeded{GOOD:#}\n");
     let mut artifacts = Vec::new();
-    for VerifiedArtifact { name, provenance, ignored } in verified {
+    for VerifiedArtifact { name, found, ignored } in verified {
         let mut fields = Fields::default();
         fields.add("artifact", name);
         if !ignored.is_empty() {
             fields.add("not counted", ignored.join(", "));
         }
-        add_provenance(&mut fields, path, provenance, policy);
+        add_provenance(&mut fields, path, found, policy);
         human.push_str(&fields.into_text());
-        let mut json = provenance_json(provenance, policy);
+        let mut json = provenance_json(found, policy);
         json["artifact"] = (*name).into();
         json["ignored"] = ignored.clone().into();
         if with_payload {
-            let (text, statement) = signed_json(provenance.payload());
+            let (text, statement) = signed_json(found.provenance.payload());
             human.push_str(&text);
             json["statement"] = statement;
         }
@@ -59,7 +59,7 @@ pub(crate) fn provenance_answer(
 pub(super) fn add_provenance(
     fields: &mut Fields,
     path: &Path,
-    provenance: &VerifiedProvenance<'_>,
+    Found { provenance, asked_log }: &Found<'_>,
     policy: &PolicyArgs,
 ) {
     let facts = provenance.facts();
@@ -78,6 +78,9 @@ pub(super) fn add_provenance(
     let entry_point = facts.entry_point.as_deref().unwrap_or("(entry point not recorded)");
     fields.add("triggered by", format!("{}, {entry_point}", facts.event.as_deref().unwrap_or("(event not recorded)")));
     add_signer(fields, provenance.signed_by(), policy);
+    if let Some(log) = asked_log {
+        fields.add("", format!("fetched from {log}: the provenance came without it"));
+    }
     add_match(fields, provenance.found());
     fields.add_list("not checked", not_checked(provenance).iter().map(String::as_str));
 }
@@ -196,7 +199,7 @@ fn not_checked(provenance: &VerifiedProvenance<'_>) -> Vec<String> {
 }
 
 /// The same for programs.
-pub(super) fn provenance_json(provenance: &VerifiedProvenance<'_>, policy: &PolicyArgs) -> Value {
+pub(super) fn provenance_json(Found { provenance, asked_log }: &Found<'_>, policy: &PolicyArgs) -> Value {
     let Facts { predicate_type, builder_id, build_type, sources, event, entry_point, invocation, parameters, .. } =
         provenance.facts();
     let source = |source: &SourceFacts| json!({ "repository": source.uri, "reference": source.reference, "commit": source.commit });
@@ -221,6 +224,7 @@ pub(super) fn provenance_json(provenance: &VerifiedProvenance<'_>, policy: &Poli
         "not_checked": not_checked(provenance),
     });
     add_signer_json(&mut json, provenance.signed_by());
+    json["log_entry_fetched_from"] = (*asked_log).into();
     match provenance.found() {
         Match::File(subject) => json["subject"] = json!({ "name": subject.name, "digest": subject.digest }),
         Match::Directory { subject, binds_names } => {

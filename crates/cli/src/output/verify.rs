@@ -7,7 +7,6 @@ use model_transparency::envelope::{LogEntryRecord, Statement};
 use model_transparency::key::SignatureScheme;
 use model_transparency::manifest::{Parameters, Serialization};
 use model_transparency::model::{Finding, SymlinkPolicy};
-use model_transparency::provenance::VerifiedProvenance;
 use model_transparency::verify::{Evidence, Verdict};
 use serde_json::{Value, json};
 
@@ -17,12 +16,12 @@ use super::sigstore::{
     add_claims, add_signer, add_verified_entries, new_log_entries_json, signer_json, verified_entries_json,
 };
 use super::{Answer, Fields, GOOD, count, size};
-use crate::commands::provenance::PolicyArgs;
+use crate::commands::provenance::{Found, PolicyArgs};
 
 /// Provenance that holds beside a signature.
 pub(crate) struct Joined<'a> {
     pub(crate) path: &'a Path,
-    pub(crate) provenance: &'a VerifiedProvenance<'a>,
+    pub(crate) found: &'a Found<'a>,
     pub(crate) policy: &'a PolicyArgs,
 }
 
@@ -79,11 +78,11 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, j
         "not_checked": not_checked,
     });
     let mut human = format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text());
-    if let Some(Joined { path, provenance, policy }) = joined {
+    if let Some(Joined { path, found, policy }) = joined {
         let mut fields = Fields::default();
-        add_provenance(&mut fields, path, provenance, policy);
+        add_provenance(&mut fields, path, found, policy);
         human.push_str(&fields.into_text());
-        json["provenance"] = provenance_json(provenance, policy);
+        json["provenance"] = provenance_json(found, policy);
         json["provenance"]["path"] = path.display().to_string().into();
     }
     Answer { human, json }

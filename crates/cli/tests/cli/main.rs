@@ -5,6 +5,7 @@ mod bundles;
 mod certificates;
 mod compatibility;
 mod keys;
+mod lookup;
 mod monitor;
 mod output;
 #[cfg(all(unix, feature = "pkcs11"))]

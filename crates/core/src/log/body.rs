@@ -1,5 +1,6 @@
 //! What a log's entry says was signed, and with what.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
@@ -23,12 +24,14 @@ pub enum EntryKind {
     DsseV002,
     /// `hashedrekord` 0.0.2, of Rekor v2: whatever was signed by its hash; of an envelope that of its encoding.
     HashedRekordV002,
+    /// `intoto` 0.0.1, of Rekor v1: an envelope by the hash of its JSON as the log got it. The signature is in that alone.
+    IntotoV001,
     /// `intoto` 0.0.2, of Rekor v1: an envelope by the hash of its payload.
     IntotoV002,
 }
 
 impl EntryKind {
-    const ALL: [Self; 4] = [Self::DsseV001, Self::DsseV002, Self::HashedRekordV002, Self::IntotoV002];
+    const ALL: [Self; 5] = [Self::DsseV001, Self::DsseV002, Self::HashedRekordV002, Self::IntotoV001, Self::IntotoV002];
 
     /// The kind of entries over envelopes that is called so.
     pub(super) fn find(kind: &str, version: &str) -> Option<Self> {
@@ -46,6 +49,7 @@ impl EntryKind {
             Self::DsseV001 => ("dsse", "0.0.1"),
             Self::DsseV002 => ("dsse", "0.0.2"),
             Self::HashedRekordV002 => ("hashedrekord", "0.0.2"),
+            Self::IntotoV001 => ("intoto", "0.0.1"),
             Self::IntotoV002 => ("intoto", "0.0.2"),
         }
     }
@@ -67,6 +71,9 @@ pub struct LoggedEnvelope<'a> {
     pub signature: &'a [u8],
     /// What it verified with.
     pub signer: LoggedSigner<'a>,
+    /// The envelope's JSON, byte for byte as it was published, if there is such a thing: entries of `intoto` 0.0.1 are
+    /// about it, and say nothing without it.
+    pub text: Option<&'a [u8]>,
 }
 
 /// What a signature verified with.
@@ -91,7 +98,8 @@ struct LoggedDigest {
 }
 
 struct LoggedSignature {
-    signature: Vec<u8>,
+    /// None where the digest is of the signature too.
+    signature: Option<Vec<u8>>,
     verifier: Verifier,
 }
 
@@ -115,25 +123,38 @@ impl EntryBody {
             EntryKind::DsseV001 => read_dsse_v1(body.spec)?,
             EntryKind::DsseV002 => read_dsse_v2(body.spec)?,
             EntryKind::HashedRekordV002 => read_hashedrekord_v2(body.spec)?,
+            EntryKind::IntotoV001 => read_intoto_v1(body.spec)?,
             EntryKind::IntotoV002 => read_intoto(body.spec)?,
         };
         Ok(Self { kind, digest, signatures })
     }
 
+    /// The one certificate that the entry names, DER.
+    pub(super) fn certificate(self) -> Option<Vec<u8>> {
+        let [LoggedSignature { verifier: Verifier::Certificate(der), .. }] =
+            <[_; 1]>::try_from(self.signatures).ok()?
+        else {
+            return None;
+        };
+        Some(der)
+    }
+
     /// Checks that the entry is about this envelope.
     pub(super) fn require_of(&self, envelope: &LoggedEnvelope<'_>) -> Result<(), LogEntryError> {
-        let encoded = match self.kind {
-            EntryKind::HashedRekordV002 => Some(pae(envelope.payload)),
-            EntryKind::DsseV001 | EntryKind::DsseV002 | EntryKind::IntotoV002 => None,
+        let logged: Cow<'_, [u8]> = match self.kind {
+            EntryKind::HashedRekordV002 => pae(envelope.payload).into(),
+            EntryKind::DsseV001 | EntryKind::DsseV002 | EntryKind::IntotoV002 => envelope.payload.into(),
+            EntryKind::IntotoV001 => {
+                envelope.text.ok_or_else(|| LogEntryError::Kind { found: self.kind.to_string() })?.into()
+            }
         };
-        let expected = self.digest.of(encoded.as_deref().unwrap_or(envelope.payload))?;
-        if self.digest.value != expected {
+        if self.digest.value != self.digest.of(&logged)? {
             return Err(LogEntryError::OtherPayload);
         }
         let [logged] = self.signatures.as_slice() else {
             return Err(malformed(format_args!("expected one signature, found {}", self.signatures.len())));
         };
-        if logged.signature != envelope.signature {
+        if logged.signature.as_ref().is_some_and(|signature| signature != envelope.signature) {
             return Err(LogEntryError::OtherSignature);
         }
         let is_signer = match (&logged.verifier, envelope.signer) {
@@ -194,6 +215,25 @@ struct HexDigestIn {
 fn read_dsse_v1(spec: Value) -> Read {
     let dsse: DsseV1In = shape(spec)?;
     Ok((dsse.payload_hash.read()?, dsse.signatures.into_iter().map(DsseV1SignatureIn::read).collect::<Result<_, _>>()?))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IntotoV1In {
+    content: IntotoV1ContentIn,
+    public_key: Bytes,
+}
+
+/// There is a `payloadHash` too in all but the oldest.
+#[derive(Deserialize)]
+struct IntotoV1ContentIn {
+    hash: HexDigestIn,
+}
+
+fn read_intoto_v1(spec: Value) -> Read {
+    let IntotoV1In { content, public_key } = shape(spec)?;
+    let signature = LoggedSignature { signature: None, verifier: Verifier::of_pem(&public_key.0)? };
+    Ok((content.hash.read()?, vec![signature]))
 }
 
 #[derive(Deserialize)]
@@ -292,7 +332,7 @@ fn read_hashedrekord_v2(spec: Value) -> Read {
 
 impl DsseV1SignatureIn {
     fn read(self) -> Result<LoggedSignature, LogEntryError> {
-        Ok(LoggedSignature { signature: self.signature.0, verifier: Verifier::of_pem(&self.verifier.0)? })
+        Ok(LoggedSignature { signature: Some(self.signature.0), verifier: Verifier::of_pem(&self.verifier.0)? })
     }
 }
 
@@ -300,7 +340,7 @@ impl IntotoSignatureIn {
     fn read(self) -> Result<LoggedSignature, LogEntryError> {
         // The log keeps the signature as the envelope has it: in Base64, and that once more.
         let signature = STANDARD.decode(&self.sig.0).map_err(malformed)?;
-        Ok(LoggedSignature { signature, verifier: Verifier::of_pem(&self.public_key.0)? })
+        Ok(LoggedSignature { signature: Some(signature), verifier: Verifier::of_pem(&self.public_key.0)? })
     }
 }
 
@@ -325,7 +365,7 @@ impl SignatureIn {
             (None, Some(certificate)) => Verifier::Certificate(certificate.raw_bytes.0),
             (Some(_), Some(_)) | (None, None) => return Err(malformed("expected a public key or a certificate")),
         };
-        Ok(LoggedSignature { signature: self.content.0, verifier })
+        Ok(LoggedSignature { signature: Some(self.content.0), verifier })
     }
 }
 

@@ -89,6 +89,22 @@ impl LogEntry {
         self.log_index
     }
 
+    /// What kind of entry it says it is.
+    #[must_use]
+    pub fn kind(&self) -> EntryKind {
+        self.kind
+    }
+
+    /// The time at which it says that the log took it, **unverified**.
+    pub(crate) fn stated_time(&self) -> UnixTime {
+        UnixTime(self.integrated_time)
+    }
+
+    /// The certificate of the signer that it names, DER, **unverified**; none if it names a key, or several.
+    pub(crate) fn stated_certificate(&self) -> Result<Option<Vec<u8>>, LogEntryError> {
+        Ok(EntryBody::parse(self.kind, &self.body)?.certificate())
+    }
+
     /// Checks that a trusted log vouches for the entry, and that it is about `envelope`.
     ///
     /// The log's promise (signed entry timestamp) and its proof of inclusion have to hold where they are there, and one of

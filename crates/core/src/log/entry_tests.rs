@@ -43,7 +43,7 @@ impl Signed {
 
     fn envelope(&self) -> LoggedEnvelope<'_> {
         let signer = LoggedSigner::Key(self.key.public_key());
-        LoggedEnvelope { payload: PAYLOAD, signature: &self.signature, signer }
+        LoggedEnvelope { payload: PAYLOAD, signature: &self.signature, signer, text: None }
     }
 
     /// The bodies of every kind, with each algorithm.
@@ -133,6 +133,29 @@ fn entries_are_about_one_payload_one_signature_and_one_key() {
             assert_eq!(verify(LoggedEnvelope { signer, ..envelope }), Err(LogEntryError::OtherSigner), "{kind}");
         }
     }
+}
+
+#[test]
+fn the_oldest_entries_are_about_an_envelope_byte_for_byte() {
+    let log = TestLog::new(KeyAlgorithm::EcdsaP256, "log.example");
+    let (signed, other) = (Signed::new(KeyAlgorithm::EcdsaP256), Signed::new(KeyAlgorithm::EcdsaP256));
+    let text: &[u8] = b"{\"payload\":\"...\"}";
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text);
+    let pem = STANDARD.encode(signed.key.public_key().to_pem());
+    let hash = json!({ "algorithm": "sha256", "value": base16ct::lower::encode_string(hash.as_ref()) });
+    let body =
+        json!({ "apiVersion": "0.0.1", "kind": "intoto", "spec": { "content": { "hash": hash }, "publicKey": pem } });
+    let entry = entry(&log, "intoto", "0.0.1", &body);
+    let envelope = LoggedEnvelope { text: Some(text), ..signed.envelope() };
+    let verified = verify(&log, &entry, envelope).expect("it is about it");
+    assert_eq!(verified.kind.to_string(), "intoto/0.0.1");
+    let verify = |envelope| verify(&log, &entry, envelope).map(drop);
+    let spaced = LoggedEnvelope { text: Some(b"{ \"payload\":\"...\"}"), ..envelope };
+    assert_eq!(verify(spaced), Err(LogEntryError::OtherPayload));
+    let signer = LoggedSigner::Key(other.key.public_key());
+    assert_eq!(verify(LoggedEnvelope { signer, ..envelope }), Err(LogEntryError::OtherSigner));
+    let kind = LogEntryError::Kind { found: "intoto/0.0.1".to_owned() };
+    assert_eq!(verify(signed.envelope()), Err(kind), "in a bundle nobody knows the bytes");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::logged::LoggedDocument;
 use super::tekton::{ChainsEnvelope, InvalidAnnotations, chains_envelopes};
 use crate::envelope::{InvalidJson, parse_object, require_unique_members};
 
@@ -25,6 +26,8 @@ pub enum Document {
         /// The certificates that lay beside it, PEM, the leaf first. Its signatures may bring some too.
         certificate_chain_pem: Option<Vec<u8>>,
     },
+    /// An envelope with an entry that no bundle can have ([`UnloggedEnvelope::with_entry`](super::UnloggedEnvelope)).
+    Logged(Box<LoggedDocument>),
 }
 
 /// Why a file has no attestations.

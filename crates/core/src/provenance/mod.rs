@@ -15,6 +15,7 @@ mod expectations;
 mod facts;
 mod git;
 mod github;
+mod logged;
 mod named;
 mod predicate;
 mod signed;
@@ -35,6 +36,7 @@ pub use expectations::{Expectations, InvalidExpectation, SignerExpectation, Sour
 pub use facts::{Dependency, Facts, SourceFacts};
 pub use git::{GitSource, Repository};
 pub use github::Roots;
+pub use logged::{LoggedDocument, UnloggedEnvelope};
 pub use signed::{Named, ProvenanceTrust, SignedBy, SignedStatement, SigstoreSigner, check_document};
 pub use statement::{InvalidProvenance, Subject};
 pub use tekton::{ChainsEnvelope, InvalidAnnotations, chains_envelopes};

@@ -71,7 +71,16 @@ pub fn check_document(document: &Document, trust: ProvenanceTrust<'_>) -> Result
             let (payload, signer) = take_apart(verify_attestation(bundle, &roots.sigstore, roots.github.as_ref())?);
             (payload, SignedBy::Workflow(signer))
         }
+        (ProvenanceTrust::GitHub(roots), Document::Logged(logged)) => {
+            let (payload, signer) = take_apart(logged.verify(&roots.sigstore)?);
+            (payload, SignedBy::Workflow(signer))
+        }
         (ProvenanceTrust::Named(named), Document::Bundle(bundle)) => check_bundle(bundle, named.trust)?,
+        (ProvenanceTrust::Named(Named { trust, .. }), Document::Logged(logged)) => match trust.signer {
+            SignerTrust::Sigstore(sigstore) => by_identity(logged.verify(sigstore.root)?, sigstore.signer)?,
+            // These have no use for an entry.
+            SignerTrust::Key(_) | SignerTrust::Certificates(_) => return Err(ProvenanceError::Undated),
+        },
         (ProvenanceTrust::Named(named), Document::Envelope { envelope, certificate_chain_pem }) => {
             check_envelope(envelope, certificate_chain_pem.as_deref(), named)?
         }
@@ -86,14 +95,20 @@ fn take_apart(attestation: Attestation) -> (Arc<Vec<u8>>, SigstoreSigner) {
     (Arc::new(payload), SigstoreSigner { evidence, has_log, log_indices })
 }
 
+fn by_identity(
+    mut attestation: Attestation,
+    rule: SignerRule<'_>,
+) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
+    if let SignerRule::Named { identity, issuer } = rule {
+        attestation.evidence = check_named(attestation.evidence, identity, issuer)?;
+    }
+    let (payload, signer) = take_apart(attestation);
+    Ok((payload, SignedBy::Identity(signer)))
+}
+
 fn check_bundle(bundle: &[u8], trust: Trust<'_>) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
     if let SignerTrust::Sigstore(sigstore) = trust.signer {
-        let mut attestation = verify_attestation(bundle, sigstore.root, None)?;
-        if let SignerRule::Named { identity, issuer } = sigstore.signer {
-            attestation.evidence = check_named(attestation.evidence, identity, issuer)?;
-        }
-        let (payload, signer) = take_apart(attestation);
-        return Ok((payload, SignedBy::Identity(signer)));
+        return by_identity(verify_attestation(bundle, sigstore.root, None)?, sigstore.signer);
     }
     let bundle = Bundle::parse(bundle).map_err(ProvenanceError::Bundle)?;
     let verified = check_signature(&bundle, trust)?;

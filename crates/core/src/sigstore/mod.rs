@@ -7,6 +7,8 @@ mod artifact;
 mod attestation;
 mod certificate;
 mod contents;
+mod logged;
+mod sct;
 mod signing_config;
 mod trust_config;
 mod trusted_root;
@@ -16,6 +18,7 @@ pub use artifact::{Artifact, MAX_ARTIFACT_BUNDLE_BYTES, verify_artifact, verify_
 pub(crate) use attestation::{Attestation, verify_attestation, verify_attestation_by};
 pub use certificate::SignerCertificate;
 pub use contents::{Authority, Contents, Log, Period};
+pub(crate) use logged::{LoggedText, verify_logged_text};
 pub use signing_config::{
     InvalidSigningConfig, MAX_SIGNING_CONFIG_BYTES, NoServices, RekorService, Selection, Service, ServiceKind,
     Services, SigningConfig,

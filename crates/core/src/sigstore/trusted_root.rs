@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use sigstore_verify::Verifier;
 use sigstore_verify::trust_root::{SigstoreInstance, TrustedRoot as Document};
+use sigstore_verify::types::TimeRange;
+
+use super::verification::unix;
 
 use crate::certificate::{Certificate, UnixTime};
 use crate::log::LogKeys;
@@ -126,6 +129,15 @@ impl TrustedRoot {
         let issued =
             |authority: &Certificate| authority.may_have_issued(certificate) && certificate.is_signed_by(authority);
         self.inner.authorities.iter().any(issued)
+    }
+
+    /// The certificates of the authorities that count at this time.
+    pub(crate) fn authorities_at(&self, time: UnixTime) -> Vec<Certificate> {
+        let is_in = |period: &TimeRange| unix(period.start) <= time && period.end.is_none_or(|end| time <= unix(end));
+        let authorities = self.document().certificate_authorities.iter();
+        let authorities = authorities.filter(|authority| authority.valid_for.as_ref().is_none_or(is_in));
+        let certificates = authorities.flat_map(|authority| &authority.cert_chain.certificates);
+        certificates.filter_map(|certificate| Certificate::from_der(certificate.raw_bytes.as_bytes()).ok()).collect()
     }
 
     /// The transparency logs whose signatures count.

@@ -23,7 +23,7 @@ pub(super) fn check_log_entries(
     if trust.required && records.is_empty() {
         return Err(SignatureError::NoLogEntry);
     }
-    let envelope = LoggedEnvelope { payload: bundle.payload(), signature: bundle.signature(), signer };
+    let envelope = LoggedEnvelope { payload: bundle.payload(), signature: bundle.signature(), signer, text: None };
     let mut checked = Checked::default();
     for (index, record) in records.iter().enumerate() {
         let json = record.to_json().to_string();

@@ -1,5 +1,6 @@
 //! The transparency log with version 1 of the interface: one shard that is full, and one that grows.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -118,13 +119,18 @@ impl RekorV1 {
     }
 
     /// The bodies of a shard, in whichever history is told.
-    fn bodies<'a>(&'a self, shard: &'a Shard) -> Vec<&'a [u8]> {
-        let mut bodies: Vec<_> = shard.entries.iter().map(|entry| entry.body.as_slice()).collect();
+    fn bodies<'a>(&'a self, shard: &'a Shard) -> Vec<Cow<'a, [u8]>> {
+        let with_another = self.desk.lies(Lie::EntryOfAnotherCertificate);
+        let told = |body: &'a [u8]| {
+            let another = with_another.then(|| log_entry::with_another_certificate(body)).flatten();
+            another.map_or(Cow::Borrowed(body), Cow::Owned)
+        };
+        let mut bodies: Vec<_> = shard.entries.iter().map(|entry| told(&entry.body)).collect();
         if shard.first_index > 0
             && self.desk.lies(Lie::Forked)
             && let Some(first) = bodies.first_mut()
         {
-            *first = &self.first_of_fork;
+            *first = self.first_of_fork.as_slice().into();
         }
         bodies
     }
@@ -136,13 +142,13 @@ impl RekorV1 {
     /// An entry as the log shows it: an object with one member.
     fn show(&self, shard: &Shard, index: usize) -> Value {
         let bodies = self.bodies(shard);
-        let tree = Tree::of(bodies.iter().copied());
+        let tree = Tree::of(bodies.iter().map(AsRef::as_ref));
         let kind = shard.entries[index].kind;
         let index = match shard.entries.iter().position(|entry| entry.kind == kind) {
             Some(another) if self.desk.lies(Lie::EntryOfAnotherBody) => another,
             _ => index,
         };
-        let (body, mut log_index) = (bodies[index], shard.first_index + index as u64);
+        let (body, mut log_index) = (bodies[index].as_ref(), shard.first_index + index as u64);
         let mut integrated_time = shard.entries[index].integrated_time;
         let (log_id, encoded) = (hex(&self.notary.key.id()), base64(body));
         let promise = |time: i64| {
@@ -209,7 +215,7 @@ impl RekorV1 {
         let uuid = uuid.to_ascii_lowercase();
         let shards = lock(&self.shards);
         shards.iter().find_map(|shard| {
-            let is_it = |body: &&[u8]| {
+            let is_it = |body: &Cow<'_, [u8]>| {
                 let whole = shard.uuid(body);
                 whole == uuid || whole[16..] == uuid
             };
@@ -222,7 +228,7 @@ impl RekorV1 {
         let shards = lock(&self.shards);
         let [mut before, mut info] = [0, 1].map(|shard| {
             let shard = &shards[shard];
-            let tree = Tree::of(self.bodies(shard));
+            let tree = Tree::of(self.bodies(shard).iter().map(AsRef::as_ref));
             json!({
                 "rootHash": hex(&tree.root()),
                 "signedTreeHead": self.checkpoint(shard, &tree),
@@ -247,7 +253,7 @@ impl RekorV1 {
             None => Some(&shards[1]),
         };
         let Some(shard) = shard else { return refuse("no such tree") };
-        let tree = Tree::of(self.bodies(shard));
+        let tree = Tree::of(self.bodies(shard).iter().map(AsRef::as_ref));
         let Some(proof) = tree.consistency(first, last) else {
             let size = tree.size();
             return refuse(&format!(
@@ -287,7 +293,8 @@ impl RekorV1 {
         let shards = lock(&self.shards);
         let uuids = shards.iter().flat_map(|shard| {
             let has = |entry: &&Kept| entry.search_words.iter().any(|word| words.contains(word));
-            shard.entries.iter().filter(has).map(|entry| shard.uuid(&entry.body)).collect::<Vec<_>>()
+            let told = shard.entries.iter().zip(self.bodies(shard)).filter(|(entry, _)| has(entry));
+            told.map(|(_, body)| shard.uuid(&body)).collect::<Vec<_>>()
         });
         Response::json(200, &uuids.collect())
     }

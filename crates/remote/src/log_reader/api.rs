@@ -1,7 +1,5 @@
 //! A log by the interface of Rekor v1.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model_transparency::log::monitor::{ApiEntry, ApiLog, MAX_ENTRIES_ASKED};
@@ -14,13 +12,12 @@ use serde_json::json;
 use super::{is_nothing, newest};
 use crate::endpoint::Endpoint;
 use crate::http::{Attempts, Failure, with_json};
+use crate::rekor_entries::{Entries, Entry, MAX_ENTRIES_BYTES, RETRIEVE, Verification};
 
 /// A checkpoint for each shard.
 const MAX_HEADS_BYTES: usize = 1 << 20;
 /// Two hashes for each level.
 const MAX_PROOF_BYTES: usize = 64 << 10;
-/// Ten entries. Some kinds keep what was signed with them, and are large.
-const MAX_ENTRIES_BYTES: usize = 32 << 20;
 
 /// The interface of Rekor v1.
 #[derive(Debug)]
@@ -72,11 +69,11 @@ impl ApiLog for RekorApi {
 
     fn entries(&mut self, first: u64, count: usize) -> Result<Vec<ApiEntry>, ServiceError> {
         let indices: Vec<u64> = (first..).take(count.min(MAX_ENTRIES_ASKED)).collect();
-        let url = self.endpoint.at("api/v1/log/entries/retrieve");
+        let url = self.endpoint.at(RETRIEVE);
         let request = with_json(self.endpoint.http().client().post(url), &json!({ "logIndexes": indices }));
-        let answers: Vec<BTreeMap<String, Entry>> = self.read(request, MAX_ENTRIES_BYTES)?;
-        let entries = answers.into_iter().flat_map(BTreeMap::into_values).take(MAX_ENTRIES_ASKED + 1);
-        entries.map(Entry::read).collect::<Result<_, _>>().map_err(|reason| self.unexpected(reason))
+        let answers: Vec<Entries> = self.read(request, MAX_ENTRIES_BYTES)?;
+        let entries = answers.into_iter().flat_map(Entries::into_values).take(MAX_ENTRIES_ASKED + 1);
+        entries.map(read).collect::<Result<_, _>>().map_err(|reason| self.unexpected(reason))
     }
 }
 
@@ -98,48 +95,19 @@ struct Consistency {
     hashes: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    /// Base64.
-    body: String,
-    integrated_time: u64,
-    #[serde(rename = "logID")]
-    log_id: String,
-    log_index: u64,
-    verification: Verification,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Verification {
-    inclusion_proof: Proof,
-    signed_entry_timestamp: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Proof {
-    checkpoint: String,
-    hashes: Vec<String>,
-    log_index: u64,
-}
-
-impl Entry {
-    fn read(self) -> Result<ApiEntry, &'static str> {
-        let Verification { inclusion_proof: proof, signed_entry_timestamp } = self.verification;
-        let base64 = |text: &str| STANDARD.decode(text).map_err(|_| "expected Base64");
-        Ok(ApiEntry {
-            body: base64(&self.body)?,
-            log_index: self.log_index,
-            log_id: LogId::from_bytes(bytes_of_hex(&self.log_id)?),
-            integrated_time: self.integrated_time,
-            promise: signed_entry_timestamp.as_deref().map(base64).transpose()?,
-            tree_index: proof.log_index,
-            hashes: proof.hashes.iter().map(|hash| tree_hash(hash)).collect::<Result<_, _>>()?,
-            checkpoint: proof.checkpoint,
-        })
-    }
+fn read(entry: Entry) -> Result<ApiEntry, &'static str> {
+    let Verification { inclusion_proof: proof, signed_entry_timestamp } = entry.verification;
+    let base64 = |text: &str| STANDARD.decode(text).map_err(|_| "expected Base64");
+    Ok(ApiEntry {
+        body: base64(&entry.body)?,
+        log_index: entry.log_index,
+        log_id: LogId::from_bytes(bytes_of_hex(&entry.log_id)?),
+        integrated_time: entry.integrated_time,
+        promise: signed_entry_timestamp.as_deref().map(base64).transpose()?,
+        tree_index: proof.log_index,
+        hashes: proof.hashes.iter().map(|hash| tree_hash(hash)).collect::<Result<_, _>>()?,
+        checkpoint: proof.checkpoint,
+    })
 }
 
 fn tree_hash(hex: &str) -> Result<TreeHash, &'static str> {

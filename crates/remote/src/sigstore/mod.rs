@@ -4,10 +4,12 @@
 
 mod fulcio;
 mod rekor;
+mod rekor_search;
 mod rekor_v1;
 mod rekor_v2;
 mod signer;
 
 pub use fulcio::Fulcio;
 pub use rekor::{Rekor, RekorVersion};
+pub use rekor_search::RekorSearch;
 pub use signer::{NoToken, SigstoreSigner, TokenSource};

@@ -1,21 +1,17 @@
 //! Rekor v1: a `dsse` entry, or a `hashedrekord` of a file, and the answer as a bundle has it.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model_transparency::envelope::LogEntryRecord;
 use model_transparency::key::KeyAlgorithm;
 use model_transparency::sign::{LogSubmission, LogVerifier, ServiceError, Subject};
 use reqwest::StatusCode;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Serialize;
 
 use super::rekor::MAX_ANSWER_BYTES;
 use crate::endpoint::Endpoint;
 use crate::http::{Attempts, Failure, with_json};
-
-const ENTRIES: &str = "api/v1/log/entries";
+use crate::rekor_entries::{ENTRIES, Entries, is_uuid};
 
 /// Adds a signature; one that the log has already is asked for again.
 pub(super) fn add(endpoint: &Endpoint, submission: &LogSubmission<'_>) -> Result<LogEntryRecord, ServiceError> {
@@ -49,11 +45,11 @@ fn unanswered(endpoint: &Endpoint, failure: &Failure) -> ServiceError {
 }
 
 /// What the log has of this signature already, perhaps since an attempt whose answer was lost.
-fn existing(endpoint: &Endpoint, conflict: &Failure) -> Result<Answer, ServiceError> {
+fn existing(endpoint: &Endpoint, conflict: &Failure) -> Result<Entries, ServiceError> {
     let place = conflict.location.as_deref().unwrap_or_default();
     let uuid = place.rsplit('/').next().unwrap_or_default();
     // Only the name is taken: the log does not choose whom to ask.
-    if !matches!(uuid.len(), 64 | 80) || !uuid.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !is_uuid(uuid) {
         return Err(endpoint.failed(format!("{conflict}; it does not say where")));
     }
     let http = endpoint.http();
@@ -63,38 +59,12 @@ fn existing(endpoint: &Endpoint, conflict: &Failure) -> Result<Answer, ServiceEr
 }
 
 /// The one entry of an answer, as a bundle has it.
-fn entry(answer: Answer) -> Result<LogEntryRecord, String> {
+fn entry(answer: Entries) -> Result<LogEntryRecord, String> {
     let found = answer.len();
-    let Some(Entry { body, integrated_time, log_id, log_index, verification }) =
-        answer.into_values().next().filter(|_| found == 1)
-    else {
-        return Err(format!("expected one entry, found {found}"));
-    };
-    let decoded = STANDARD.decode(&body).map_err(|error| format!("`body`: {error}"))?;
-    let Kind { kind, api_version } = serde_json::from_slice(&decoded).map_err(|error| format!("`body`: {error}"))?;
-    let Verification { inclusion_proof: proof, signed_entry_timestamp } = verification;
-    let hashes: Vec<String> = proof.hashes.iter().map(|hash| base64_of_hex(hash)).collect::<Result<_, _>>()?;
-    let record = json!({
-        "logIndex": log_index.to_string(),
-        "logId": { "keyId": base64_of_hex(&log_id)? },
-        "kindVersion": { "kind": kind, "version": api_version },
-        "integratedTime": integrated_time.to_string(),
-        "inclusionPromise": { "signedEntryTimestamp": signed_entry_timestamp },
-        "inclusionProof": {
-            "logIndex": proof.log_index.to_string(),
-            "rootHash": base64_of_hex(&proof.root_hash)?,
-            "treeSize": proof.tree_size.to_string(),
-            "hashes": hashes,
-            "checkpoint": { "envelope": proof.checkpoint },
-        },
-        "canonicalizedBody": body,
-    });
-    LogEntryRecord::from_json(record.to_string().as_bytes()).map_err(|error| error.to_string())
-}
-
-fn base64_of_hex(hex: &str) -> Result<String, String> {
-    let bytes = base16ct::mixed::decode_vec(hex).map_err(|error| format!("expected hex: {error}"))?;
-    Ok(STANDARD.encode(bytes))
+    match answer.into_values().next().filter(|_| found == 1) {
+        Some(entry) => entry.into_record(),
+        None => Err(format!("expected one entry, found {found}")),
+    }
 }
 
 #[derive(Serialize)]
@@ -186,49 +156,10 @@ fn pem(label: &str, der: &[u8]) -> String {
     text
 }
 
-/// The entry by its UUID.
-type Answer = BTreeMap<String, Entry>;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    /// Base64.
-    body: String,
-    integrated_time: i64,
-    #[serde(rename = "logID")]
-    log_id: String,
-    log_index: u64,
-    verification: Verification,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Verification {
-    inclusion_proof: Proof,
-    signed_entry_timestamp: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Proof {
-    checkpoint: String,
-    hashes: Vec<String>,
-    log_index: u64,
-    root_hash: String,
-    tree_size: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kind {
-    kind: String,
-    api_version: String,
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -18,13 +18,13 @@ use crate::failure::Failure;
 use crate::output::Console;
 
 /// What was read.
-pub(crate) struct Found {
+pub(crate) struct ReadArtifact {
     pub(crate) artifact: Artifact,
     /// Of a directory, what was left out.
     pub(crate) ignored: Vec<String>,
 }
 
-impl Found {
+impl ReadArtifact {
     fn of(digests: ArtifactDigests) -> Self {
         Self { artifact: Artifact::Digests(digests), ignored: Vec::new() }
     }
@@ -61,9 +61,9 @@ pub(crate) fn read(
     beside: &Path,
     global: &Global,
     console: &Console,
-) -> Result<Found, Failure> {
+) -> Result<ReadArtifact, Failure> {
     if let Some(digests) = digest(artifact) {
-        return digests.map(Found::of);
+        return digests.map(ReadArtifact::of);
     }
     let path = Path::new(artifact);
     let file = open(path)?;
@@ -78,7 +78,7 @@ pub(crate) fn read(
         || total_bytes,
         |options| ArtifactDigests::of(Counted { inner: file, count: options.progress_bytes }, algorithms),
     );
-    digests.map(Found::of).map_err(|error| Failure::unreadable("the file", path, &error))
+    digests.map(ReadArtifact::of).map_err(|error| Failure::unreadable("the file", path, &error))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -91,13 +91,13 @@ fn directory(
     beside: &Path,
     global: &Global,
     console: &Console,
-) -> Result<Found, Failure> {
+) -> Result<ReadArtifact, Failure> {
     let list = list(model, beside, console)?;
     let hashing = HashingArgs { hash: HashArg::Sha256, shard_size: None };
     let manifest = list.hash(model, &hashing, global, console, None)?;
     let digests = with_algorithms(&list.model, &manifest, algorithms)?;
     let ignored = list.recorded.entries().map(str::to_owned).collect();
-    Ok(Found { artifact: Artifact::Model(digests), ignored })
+    Ok(ReadArtifact { artifact: Artifact::Model(digests), ignored })
 }
 
 /// Reads the directory that a signature holds for: what it covers, whatever is left out now, and files that are empty and

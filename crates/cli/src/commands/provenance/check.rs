@@ -9,6 +9,7 @@ use model_transparency::provenance::{
 };
 use zeroize::Zeroizing;
 
+use super::lookup::LookupArgs;
 use super::policy::PolicyArgs;
 use super::signer::SignerArgs;
 use crate::args::InstanceArgs;
@@ -24,14 +25,30 @@ pub(crate) struct Question<'a> {
     pub(crate) path: &'a Path,
     pub(crate) policy: &'a PolicyArgs,
     pub(crate) signer: &'a SignerArgs,
+    pub(crate) lookup: &'a LookupArgs,
     pub(crate) instance: &'a InstanceArgs,
 }
 
 /// The attestations of a file that say what was expected, and why the others do not.
 pub(crate) struct Provenance {
     path: PathBuf,
-    judged: Vec<(usize, JudgedProvenance)>,
+    judged: Vec<Judged>,
     refused: Vec<(usize, Failure)>,
+}
+
+/// An attestation that says what was expected.
+struct Judged {
+    index: usize,
+    provenance: JudgedProvenance,
+    /// The log that was asked for its entry, if it came without one.
+    asked_log: Option<String>,
+}
+
+/// What is of an artifact.
+pub(crate) struct Found<'a> {
+    pub(crate) provenance: VerifiedProvenance<'a>,
+    /// The log that was asked for its entry, if it came without one.
+    pub(crate) asked_log: Option<&'a str>,
 }
 
 /// Reads a file of provenance.
@@ -62,12 +79,22 @@ impl Provenance {
             Failure::rejected("invalid_provenance", format!("{WHAT} `{}`: {error}", path.display()))
         })?;
         let trust = signer.trust();
+        let mut lookup = question.lookup.open(signer.instance_log())?;
         let mut provenance = Self { path: path.to_owned(), judged: Vec::new(), refused: Vec::new() };
         for (index, document) in documents.iter().enumerate() {
-            let checked = check_document(document, trust).and_then(|signed| judge(signed, &expected));
-            match checked {
-                Ok(judged) => provenance.judged.push((index, judged)),
-                Err(error) => provenance.refused.push((index, with_hint(error, document, trust))),
+            let (judged, asked_log) = match (document, &mut lookup) {
+                (Document::Envelope { envelope, certificate_chain_pem }, Some(lookup)) => {
+                    let chain = certificate_chain_pem.as_deref();
+                    (lookup.judge(envelope, chain, trust, &expected), Some(lookup.url()))
+                }
+                _ => {
+                    let judged = check_document(document, trust).and_then(|signed| judge(signed, &expected));
+                    (judged.map_err(|error| with_hint(error, document, trust)), None)
+                }
+            };
+            match judged {
+                Ok(judged) => provenance.judged.push(Judged { index, provenance: judged, asked_log }),
+                Err(failure) => provenance.refused.push((index, failure)),
             }
         }
         if provenance.judged.is_empty() { Err(provenance.failure(Vec::new())) } else { Ok(provenance) }
@@ -75,15 +102,15 @@ impl Provenance {
 
     /// What an artifact has to be hashed with.
     pub(crate) fn algorithms(&self) -> BTreeSet<&'static str> {
-        self.judged.iter().flat_map(|(_, judged)| judged.algorithms()).collect()
+        self.judged.iter().flat_map(|judged| judged.provenance.algorithms()).collect()
     }
 
     /// The first attestation that is of the artifact.
-    pub(crate) fn find(&self, artifact: &Artifact, coverage: Coverage) -> Result<VerifiedProvenance<'_>, Failure> {
+    pub(crate) fn find(&self, artifact: &Artifact, coverage: Coverage) -> Result<Found<'_>, Failure> {
         let mut others = Vec::new();
-        for (index, judged) in &self.judged {
-            match judged.find(artifact, coverage) {
-                Ok(found) => return Ok(found),
+        for Judged { index, provenance, asked_log } in &self.judged {
+            match provenance.find(artifact, coverage) {
+                Ok(provenance) => return Ok(Found { provenance, asked_log: asked_log.as_deref() }),
                 Err(error) => others.push((*index, Failure::from(error))),
             }
         }
@@ -117,7 +144,7 @@ fn with_hint(error: ProvenanceError, document: &Document, trust: ProvenanceTrust
     let failure = Failure::from(error);
     match (document, trust) {
         (Document::Envelope { .. }, ProvenanceTrust::GitHub(_)) if is_undated => {
-            failure.with_hint("--online asks the log; if a key signed it (Tekton Chains, cosign): --key FILE")
+            failure.with_hint("--online (beside a signature or a summary: --provenance-online) asks the log; if a key signed it (Tekton Chains, cosign): --key FILE")
         }
         _ => failure,
     }

@@ -3,6 +3,7 @@
 pub(crate) mod artifact;
 mod check;
 mod cloud_build;
+mod lookup;
 mod policy;
 mod signer;
 mod verify;
@@ -28,7 +29,7 @@ enum Command {
     Verify(Box<verify::Args>),
 }
 
-pub(crate) use check::{Provenance, Question};
+pub(crate) use check::{Found, Provenance, Question};
 pub(crate) use policy::PolicyArgs;
 pub(crate) use signer::ProvenanceSignerArgs;
 pub(crate) use verify::{Checked, Outcome, ProvenanceArgs, Request, verify};

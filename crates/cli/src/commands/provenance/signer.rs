@@ -11,6 +11,7 @@ use model_transparency::trust::{
     Anchors, CertificateTrust, LogTrust, TimestampAuthority, TimestampTrust, Trust, UnknownLogs,
 };
 
+use super::lookup::{InstanceLog, LookupArgs};
 use super::policy::PolicyArgs;
 use crate::args::{InstanceArgs, TimestampArgs};
 use crate::commands::verify::rule;
@@ -79,6 +80,10 @@ pub(crate) struct ProvenanceSignerArgs {
     /// Who has to vouch for the provenance's signer: the URL of the identity provider
     #[arg(long, help_heading = HEADING, value_name = "URL", conflicts_with = "provenance_certificate_chain")]
     provenance_identity_provider: Option<String>,
+
+    /// Ask the instance's log for the entry of provenance that came without one
+    #[arg(long, help_heading = HEADING)]
+    provenance_online: bool,
 }
 
 impl ProvenanceSignerArgs {
@@ -89,6 +94,7 @@ impl ProvenanceSignerArgs {
             ("--provenance-certificate-chain", !self.provenance_certificate_chain.is_empty()),
             ("--provenance-identity", self.provenance_identity.is_some()),
             ("--provenance-identity-provider", self.provenance_identity_provider.is_some()),
+            ("--provenance-online", self.provenance_online),
         ];
         flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
     }
@@ -98,6 +104,11 @@ impl ProvenanceSignerArgs {
         let key = self.provenance_key.iter().map(|path| ("the public key", path.as_path()));
         let chain = &self.provenance_certificate_chain;
         key.chain(chain.iter().map(|path| ("the certificate", path.as_path())))
+    }
+
+    /// Whether the log is asked.
+    pub(crate) fn lookup(&self) -> LookupArgs {
+        LookupArgs::of_instance(self.provenance_online)
     }
 
     /// Under the names of `provenance verify`.
@@ -118,6 +129,8 @@ pub(super) struct Signer {
     kind: Kind,
     authorities: Vec<TimestampAuthority>,
     logs: Option<LogKeys>,
+    /// The log that may be asked, where it is an instance that vouches for the signer.
+    instance_log: Option<InstanceLog>,
     now: UnixTime,
 }
 
@@ -183,10 +196,11 @@ impl SignerArgs {
         }
         if is_workflow {
             policy.require_github()?;
-            let root = resolve(instance, console)?.root;
+            let resolved = resolve(instance, console)?;
+            let (log, root) = (InstanceLog::of(&resolved), resolved.root);
             let github = (!instance.is_given()).then(TrustedRoot::github);
             let kind = Kind::Workflow(Box::new(Roots { sigstore: root, github }));
-            return Ok((Signer::of(kind), identity));
+            return Ok((Signer::of(kind).with_log(log), identity));
         }
         let kind = if let Some(path) = &self.key {
             Kind::Key(Box::new(inputs::public_key(path)?))
@@ -202,8 +216,9 @@ impl SignerArgs {
             let provider = rule("--identity-provider", self.identity_provider.as_deref(), None)?;
             match (identity, provider) {
                 (Some(identity), Some(provider)) => {
-                    let root = Box::new(resolve(instance, console)?.root);
-                    return Ok((Signer::of(Kind::Identity { root, identity, provider }), None));
+                    let resolved = resolve(instance, console)?;
+                    let (log, root) = (InstanceLog::of(&resolved), Box::new(resolved.root));
+                    return Ok((Signer::of(Kind::Identity { root, identity, provider }).with_log(log), None));
                 }
                 (identity, _) => {
                     let missing = if identity.is_none() { "--identity NAME" } else { "--identity-provider URL" };
@@ -224,7 +239,16 @@ impl SignerArgs {
 
 impl Signer {
     fn of(kind: Kind) -> Self {
-        Self { kind, authorities: Vec::new(), logs: None, now: inputs::now() }
+        Self { kind, authorities: Vec::new(), logs: None, instance_log: None, now: inputs::now() }
+    }
+
+    fn with_log(self, log: InstanceLog) -> Self {
+        Self { instance_log: Some(log), ..self }
+    }
+
+    /// The log of the instance that vouches for the signer, if one does.
+    pub(super) fn instance_log(&self) -> Option<&InstanceLog> {
+        self.instance_log.as_ref()
     }
 
     /// As what is trusted.

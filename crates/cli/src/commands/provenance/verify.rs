@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use model_transparency::hash::HashAlgorithm;
-use model_transparency::provenance::{Artifact, Match, VerifiedProvenance, is_cloud_build};
+use model_transparency::provenance::{Artifact, Match, is_cloud_build};
 
-use super::artifact::{self, Found};
-use super::check::{Provenance, Question, read};
+use super::artifact::{self, ReadArtifact};
+use super::check::{Found, Provenance, Question, read};
 use super::cloud_build;
+use super::lookup::LookupArgs;
 use super::policy::PolicyArgs;
 use super::signer::SignerArgs;
 use crate::args::{Global, InstanceArgs, ScopeArgs};
 use crate::failure::Failure;
 use crate::output::{Answer, Console, VerifiedArtifact, provenance_answer};
 
-/// Verify SLSA provenance of models and files, offline
+/// Verify SLSA provenance of models and files, offline unless you say --online
 ///
 /// Verifies what GitHub Actions signs (the builders of slsa-github-generator, and GitHub's artifact attestations), what
 /// Tekton Chains, GitLab or anybody signs whose key, certificate or identity you name, and what Google Cloud Build says of
@@ -35,6 +36,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) signer: SignerArgs,
+
+    #[command(flatten)]
+    lookup: LookupArgs,
 
     #[command(flatten)]
     scope: ScopeArgs,
@@ -98,14 +102,16 @@ pub(crate) struct Request<'a> {
     pub(crate) artifacts: &'a [String],
     pub(crate) provenance: &'a ProvenanceArgs,
     pub(crate) signer: &'a SignerArgs,
+    pub(crate) lookup: &'a LookupArgs,
     pub(crate) scope: &'a ScopeArgs,
     pub(crate) instance: &'a InstanceArgs,
     pub(crate) print_provenance: bool,
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
-    let Args { artifacts, provenance, signer, scope, print_provenance, instance } = args;
-    let request = Request { artifacts, provenance, signer, scope, instance, print_provenance: *print_provenance };
+    let Args { artifacts, provenance, signer, lookup, scope, print_provenance, instance } = args;
+    let request =
+        Request { artifacts, provenance, signer, lookup, scope, instance, print_provenance: *print_provenance };
     verify(&request, global, console).map(|outcome| outcome.answer)
 }
 
@@ -125,7 +131,8 @@ pub(crate) fn verify(request: &Request<'_>, global: &Global, console: &Console) 
     for name in request.artifacts {
         artifact::require(name)?;
     }
-    let question = Question { path, policy, signer: request.signer, instance: request.instance };
+    let Request { signer, lookup, instance, .. } = *request;
+    let question = Question { path, policy, signer, lookup, instance };
     let provenance = Provenance::judge(&question, &bytes, console)?;
     let provenance_sha256 = HashAlgorithm::Sha256.digest(&bytes).to_hex();
     drop(bytes);
@@ -133,14 +140,15 @@ pub(crate) fn verify(request: &Request<'_>, global: &Global, console: &Console) 
     algorithms.extend(digest_alg.as_deref());
     let (mut verified, mut checked) = (Vec::new(), Vec::new());
     for name in request.artifacts {
-        let Found { artifact, ignored } = artifact::read(name, &algorithms, request.scope, path, global, console)?;
+        let ReadArtifact { artifact, ignored } =
+            artifact::read(name, &algorithms, request.scope, path, global, console)?;
         let found = provenance
             .find(&artifact, policy.coverage())
             .and_then(|found| require_algorithm(found, digest_alg.as_deref()))
             .map_err(|failure| Failure { message: format!("`{name}`: {}", failure.message), ..failure })?;
-        let digests = bound_digests(&artifact, found.found());
-        checked.push(Checked { name: name.clone(), digests, level: found.level().number });
-        verified.push(VerifiedArtifact { name, provenance: found, ignored });
+        let digests = bound_digests(&artifact, found.provenance.found());
+        checked.push(Checked { name: name.clone(), digests, level: found.provenance.level().number });
+        verified.push(VerifiedArtifact { name, found, ignored });
     }
     let answer = provenance_answer(path, &verified, policy, request.print_provenance);
     Ok(Outcome { answer, checked, provenance_sha256 })
@@ -166,11 +174,9 @@ fn bound_digests(artifact: &Artifact, found: &Match) -> BTreeMap<String, String>
 }
 
 /// The subject has a digest of the algorithm that was asked for.
-fn require_algorithm<'a>(
-    found: VerifiedProvenance<'a>,
-    algorithm: Option<&str>,
-) -> Result<VerifiedProvenance<'a>, Failure> {
-    let (Some(algorithm), Match::File(subject) | Match::Directory { subject, .. }) = (algorithm, found.found()) else {
+fn require_algorithm<'a>(found: Found<'a>, algorithm: Option<&str>) -> Result<Found<'a>, Failure> {
+    let subject = found.provenance.found();
+    let (Some(algorithm), Match::File(subject) | Match::Directory { subject, .. }) = (algorithm, subject) else {
         return Ok(found);
     };
     if subject.digest.contains_key(algorithm) {

@@ -11,11 +11,11 @@ use clap::{ArgAction, Subcommand};
 use model_transparency::envelope::Bundle;
 use model_transparency::log::LogKeys;
 use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
-use model_transparency::provenance::{Artifact, ModelDigests, VerifiedProvenance};
+use model_transparency::provenance::{Artifact, ModelDigests};
 use model_transparency::trust::{LogTrust, SignerTrust, TimestampTrust, Trust, UnknownLogs};
 use model_transparency::verify::{CompareError, CompareOptions, Verdict, check_signature, compare};
 
-use super::provenance::{PolicyArgs, Provenance, ProvenanceSignerArgs, Question, artifact};
+use super::provenance::{Found, PolicyArgs, Provenance, ProvenanceSignerArgs, Question, artifact};
 use crate::args::{Global, InstanceArgs, ModelArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::inputs::{Exclusions, exclusions, now, timestamp_authorities};
@@ -121,7 +121,8 @@ impl JoinedArgs {
                 None => Ok(None),
             };
         };
-        let question = Question { path, policy: &self.policy, signer: &self.signer.as_signer(), instance };
+        let (signer, lookup) = (&self.signer.as_signer(), &self.signer.lookup());
+        let question = Question { path, policy: &self.policy, signer, lookup, instance };
         Provenance::read(&question, console).map(Some)
     }
 }
@@ -247,7 +248,7 @@ pub(crate) fn verify(
         None => None,
     };
     let path = common.provenance.provenance_path.as_deref();
-    let joined = path.zip(found.as_ref()).map(|(path, provenance)| Joined { path, provenance, policy });
+    let joined = path.zip(found.as_ref()).map(|(path, found)| Joined { path, found, policy });
     Ok(verify_answer(&model.path, &signature, &verdict, joined.as_ref()))
 }
 
@@ -259,7 +260,7 @@ fn of_the_same<'a>(
     signature: &Path,
     global: &Global,
     console: &Console,
-) -> Result<VerifiedProvenance<'a>, Failure> {
+) -> Result<Found<'a>, Failure> {
     let path = &common.model.path;
     let coverage = common.provenance.policy.coverage();
     let named = |failure: Failure| {

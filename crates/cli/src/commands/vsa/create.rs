@@ -93,8 +93,9 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
 /// Verifies the artifacts.
 fn verified(args: &Args, global: &Global, console: &Console) -> Result<Outcome, Failure> {
     let Args { artifacts, provenance, provenance_signer, scope, instance, .. } = args;
-    let signer = &provenance_signer.as_signer();
-    verify(&Request { artifacts, provenance, signer, scope, instance, print_provenance: false }, global, console)
+    let (signer, lookup) = (&provenance_signer.as_signer(), &provenance_signer.lookup());
+    let request = Request { artifacts, provenance, signer, lookup, scope, instance, print_provenance: false };
+    verify(&request, global, console)
 }
 
 impl Args {

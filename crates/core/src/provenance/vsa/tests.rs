@@ -392,7 +392,7 @@ const _: fn(&VsaError) -> fn() = |error| match error {
     }
     VsaError::Json(_) => a_payload_that_is_no_statement_is_refused,
     VsaError::StatementType { .. } | VsaError::PredicateType { .. } => another_type_is_refused,
-    VsaError::MissingMember { .. } => what_every_summary_has_to_say_is_needed,
+    VsaError::MissingMember { .. } | VsaError::Time { .. } => what_every_summary_has_to_say_is_needed,
     VsaError::NoSubject | VsaError::Subject { .. } => every_digest_has_to_be_a_subject,
     VsaError::Verifier { .. } | VsaError::Resource { .. } | VsaError::NotPassed { .. } => {
         another_verifier_resource_or_result_is_refused
