@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fake_sigstore::{Claims, Fault, Instance, Lie, Service};
 use model_transparency::certificate::UnixTime;
+use model_transparency::envelope::LogEntryRecord;
 use model_transparency::provenance::{
     Named, ProvenanceError, ProvenanceTrust, SignedStatement, UnloggedEnvelope, check_document,
 };
@@ -136,6 +137,30 @@ fn a_log_that_lies_is_not_believed() {
         }
         assert!(matches!(look_up(&sigstore, envelope), Outcome::Holds));
     }
+}
+
+#[test]
+fn an_entry_needs_both_a_proof_and_a_promise() {
+    let sigstore = Arc::new(Instance::start());
+    let envelope = published(&sigstore, RekorVersion::V2).to_string();
+    sigstore.add_envelope(&envelope);
+    let log = RekorSearch::new(sigstore.url(Service::RekorV1)).expect("a URL");
+    let unlogged = UnloggedEnvelope::read(envelope.as_bytes(), None).expect("an envelope");
+    let entry = log.entries(&unlogged.search_hashes()).expect("it answers")[0].to_json();
+    let root = root(&sigstore);
+    let trust = Trust::sigstore(SigstoreTrust { root: &root, signer: SignerRule::Anybody, now: now() });
+    let trust = ProvenanceTrust::Named(Named { trust, certificates: &[] });
+    let without = |member: &str| {
+        let mut entry = entry.clone();
+        entry.as_object_mut().expect("an object").remove(member);
+        let entry = LogEntryRecord::from_json(entry.to_string().as_bytes()).expect("an entry");
+        match check_document(&unlogged.with_entry(&entry).expect("of the envelope"), trust) {
+            Err(ProvenanceError::Signature(error)) => error,
+            other => panic!("without {member}: {other:?}"),
+        }
+    };
+    assert_eq!(without("inclusionPromise"), SigstoreError::NoTime);
+    assert!(matches!(without("inclusionProof"), SigstoreError::InclusionProof { .. }));
 }
 
 #[test]

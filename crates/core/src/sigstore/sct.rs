@@ -93,3 +93,44 @@ impl CertificateTimestamp<'_> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefixed(bytes: &[u8]) -> Vec<u8> {
+        [&u16::try_from(bytes.len()).expect("short").to_be_bytes()[..], bytes].concat()
+    }
+
+    fn timestamp(version: u8, algorithm: [u8; 2], more: &[u8]) -> Vec<u8> {
+        let head = [&[version][..], &[7; 32], &9u64.to_be_bytes()];
+        let tail = [&prefixed(b"ext")[..], &algorithm, &prefixed(b"signature"), more];
+        prefixed(&[head.concat(), tail.concat()].concat())
+    }
+
+    #[test]
+    fn one_timestamp_of_a_known_kind_is_read() {
+        let one = timestamp(0, ECDSA_SHA256, b"");
+        let list = prefixed(&one);
+        let read = only(&list).expect("it is one");
+        assert_eq!((read.log_id, read.time), ([7; 32], 9));
+        assert_eq!((read.extensions, read.signature), (&b"ext"[..], &b"signature"[..]));
+        let signed = read.signed_data(b"certificate", b"key").expect("it is short");
+        assert_eq!(signed[..12], [0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1]);
+        assert_eq!(signed[44..], *b"\0\0\x0bcertificate\0\x03ext");
+        assert!(read.signed_data(&vec![0; 1 << 24], b"key").is_none());
+        for other in [
+            prefixed(&one.repeat(2)),
+            prefixed(&[]),
+            prefixed(&timestamp(1, ECDSA_SHA256, b"")),
+            prefixed(&timestamp(0, [5, 3], b"")),
+            prefixed(&timestamp(0, ECDSA_SHA256, b"x")),
+            [&list[..], b"x"].concat(),
+        ] {
+            assert!(only(&other).is_none(), "{other:?}");
+        }
+        for length in 0..list.len() {
+            assert!(only(&list[..length]).is_none(), "{length}");
+        }
+    }
+}

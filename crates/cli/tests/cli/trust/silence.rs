@@ -1,4 +1,4 @@
-//! Only `trust update` and `sign` ask anybody: everything else opens no socket.
+//! Only `trust update`, `sign`, `monitor` and `--online` ask anybody: everything else opens no socket.
 
 #![cfg(target_os = "linux")]
 
