@@ -135,7 +135,7 @@ fn add_match(fields: &mut Fields, found: &Match) {
             let names = if *binds_names { "names and content" } else { "names not bound" };
             fields.add("subject", format!("{}, the whole directory, {names}", name(&subject.name)));
         }
-        Match::Files { covered, uncovered, renamed } => {
+        Match::Files { covered, uncovered, renamed, .. } => {
             let by = if renamed.is_empty() { "name and content" } else { "its content" };
             fields.add("subject", format!("{} of the directory, each by {by}", count(*covered, "file")));
             add_files(fields, "not covered", uncovered);
@@ -226,7 +226,7 @@ pub(super) fn provenance_json(provenance: &VerifiedProvenance<'_>, policy: &Poli
         Match::Directory { subject, binds_names } => {
             json["subject"] = json!({ "name": subject.name, "digest": subject.digest, "directory": true, "binds_names": binds_names });
         }
-        Match::Files { covered, uncovered, renamed } => {
+        Match::Files { covered, uncovered, renamed, .. } => {
             json["files"] = json!({ "covered": covered, "not_covered": uncovered, "other_name": renamed });
         }
     }

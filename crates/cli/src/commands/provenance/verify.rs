@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use model_transparency::hash::HashAlgorithm;
-use model_transparency::provenance::{Artifact, Match, VerifiedProvenance, is_cloud_build};
+use model_transparency::provenance::{Artifact, Match, Subject, VerifiedProvenance, is_cloud_build};
 
 use super::artifact::{self, Found};
 use super::check::{Provenance, Question, read};
@@ -170,13 +170,18 @@ fn require_algorithm<'a>(
     found: VerifiedProvenance<'a>,
     algorithm: Option<&str>,
 ) -> Result<VerifiedProvenance<'a>, Failure> {
-    let (Some(algorithm), Match::File(subject) | Match::Directory { subject, .. }) = (algorithm, found.found()) else {
-        return Ok(found);
+    let Some(algorithm) = algorithm else { return Ok(found) };
+    let (has_it, names): (bool, Vec<&str>) = match found.found() {
+        Match::File(Subject { digest, .. }) | Match::Directory { subject: Subject { digest, .. }, .. } => {
+            (digest.contains_key(algorithm), digest.keys().map(String::as_str).collect())
+        }
+        Match::Files { algorithms, .. } => {
+            (algorithms.contains(algorithm), algorithms.iter().map(String::as_str).collect())
+        }
     };
-    if subject.digest.contains_key(algorithm) {
+    if has_it {
         return Ok(found);
     }
-    let names: Vec<&str> = subject.digest.keys().map(String::as_str).collect();
     let message = format!("expected a subject with a {algorithm} digest, found one with {}", names.join(", "));
     Err(Failure::rejected("wrong_subject", message))
 }
