@@ -173,6 +173,16 @@ fn not_checked(provenance: &VerifiedProvenance<'_>) -> Vec<String> {
         Match::File(_) | Match::Directory { .. } => {}
     }
     if let SignedBy::Key(evidence) = provenance.signed_by() {
+        if let Some(certificate) = &evidence.certificate {
+            // Whoever trusts a signer's own certificate has named the signer.
+            if certificate.identity.is_none() && !certificate.path.certificates().is_empty() {
+                list.push("that it is this signer that was expected: nobody was named".to_owned());
+            }
+            if !certificate.revocation.unchecked.is_empty() {
+                let subjects = certificate.revocation.unchecked.join("; ");
+                list.push(format!("whether a certificate was revoked: {subjects}"));
+            }
+        }
         if evidence.timestamps.is_empty() && evidence.log_entries.is_empty() {
             list.push("when it was signed".to_owned());
         }
