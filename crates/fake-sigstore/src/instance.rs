@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::attestation::{Attester, Identity};
 use crate::certificate::Period;
 use crate::claims::Claims;
 use crate::client_key::Verifier;
@@ -162,6 +163,19 @@ impl Instance {
         let verifier = Verifier::from_certificate(&certificate).expect("a certificate");
         let signature = key.sign(&artifact);
         self.add(log, &log_entry::signed_by(version(log), &sha256(&artifact), &signature, &verifier))
+    }
+
+    /// Issues a certificate that says this of its holder, whatever it is, without a request to anybody.
+    pub fn certify(&self, holder: &Identity) -> Attester {
+        Attester::new(|spki| self.fulcio.certify(holder.extensions(), spki))
+    }
+
+    /// Has a statement signed and logged with version 1, without a request to anybody: a bundle, v0.3.
+    ///
+    /// # Panics
+    /// If the log would refuse it.
+    pub fn attest(&self, attester: &Attester, statement: &[u8]) -> Value {
+        attester.bundle(statement, |entry| self.rekor_v1.log(entry).expect("an entry"))
     }
 
     /// Makes a log forget its newest entries, as if they had never been: no log may.

@@ -20,6 +20,7 @@
 //! It knows nothing of what it tests. Nothing here is secure: a token of whichever issuer is believed if this instance
 //! signed it.
 
+mod attestation;
 mod certificate;
 mod checkpoint;
 mod claims;
@@ -35,6 +36,7 @@ mod merkle;
 mod service;
 mod services;
 
+pub use attestation::{Attester, Identity};
 pub use claims::Claims;
 pub use config::{Logs, Selector, SigningConfig};
 pub use desk::{Fault, Lie, Seen};

@@ -189,7 +189,7 @@ pub(crate) fn signed_by(version: u8, digest: &[u8; 32], signature: &[u8], verifi
 }
 
 /// What a DSSE signature is of.
-fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     [head.as_bytes(), payload].concat()
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ProvenanceError;
 use super::git::Workflow;
 
 /// Builders that write their provenance by the same rules.
@@ -65,6 +66,9 @@ impl Recognised {
 /// Where the builders of slsa-github-generator are.
 pub(super) const GENERATOR_WORKFLOWS: &str =
     "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/";
+
+/// Where JReleaser's builders are, which are called by a delegator.
+const JRELEASER_WORKFLOWS: &str = "https://github.com/jreleaser/release-action/";
 
 /// `builder.id` of whatever runs on a runner that GitHub hosts.
 pub(super) const GITHUB_HOSTED: &str = "https://github.com/actions/runner/github-hosted";
@@ -142,6 +146,27 @@ impl Recognised {
             },
         }
     }
+}
+
+/// Checks that a signer is at a release.
+pub(super) fn require_release(signer: &Workflow) -> Result<(), ProvenanceError> {
+    if signer.is_release() { Ok(()) } else { Err(not_released("vX.Y.Z", signer)) }
+}
+
+/// Checks that a builder whom a delegator names is at a release.
+pub(super) fn require_delegated_release(builder: &Workflow) -> Result<(), ProvenanceError> {
+    // Tags of JReleaser's action say for which language they are; those that do not are of no builder.
+    if !builder.uri.starts_with(JRELEASER_WORKFLOWS) {
+        require_release(builder)
+    } else if builder.is_release_for("java") {
+        Ok(())
+    } else {
+        Err(not_released("vX.Y.Z-java", builder))
+    }
+}
+
+fn not_released(expected: &'static str, found: &Workflow) -> ProvenanceError {
+    ProvenanceError::NotReleased { expected, found: found.to_string() }
 }
 
 /// Whether `actions/attest` makes this build type.

@@ -57,8 +57,10 @@ pub enum ProvenanceError {
         signer: String,
     },
     /// The workflow that signed is not at a release.
-    #[error("expected the builder at a tag `vX.Y.Z`, found `{found}`")]
+    #[error("expected the builder at a tag `{expected}`, found `{found}`")]
     NotReleased {
+        /// What a tag of its releases looks like.
+        expected: &'static str,
         /// The workflow.
         found: String,
     },

@@ -110,7 +110,21 @@ impl Workflow {
 
     /// Whether it is of a release: a tag `vX.Y.Z` and no more.
     pub(super) fn is_release(&self) -> bool {
-        self.reference.strip_prefix("refs/tags/").is_some_and(is_release_tag)
+        self.is_release_of(None)
+    }
+
+    /// Whether it is of a release for a language: a tag `vX.Y.Z-LANGUAGE`.
+    pub(super) fn is_release_for(&self, language: &str) -> bool {
+        self.is_release_of(Some(language))
+    }
+
+    fn is_release_of(&self, pre_release: Option<&str>) -> bool {
+        self.reference.strip_prefix("refs/tags/").and_then(Version::parse).is_some_and(|version| {
+            version.minor.is_some()
+                && version.patch.is_some()
+                && version.pre_release == pre_release
+                && !version.has_build
+        })
     }
 
     /// Whether somebody means it who writes `URI`, `URI@REFERENCE` or `URI@TAG`.
@@ -125,12 +139,6 @@ impl fmt::Display for Workflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.uri, self.reference)
     }
-}
-
-fn is_release_tag(tag: &str) -> bool {
-    Version::parse(tag).is_some_and(|version| {
-        version.minor.is_some() && version.patch.is_some() && version.pre_release.is_none() && !version.has_build
-    })
 }
 
 /// A version as tags write it: `v1`, `v1.2`, `v1.2.3`, `v1.2.3-rc.1+build` (Semantic Versioning 2.0 with a `v`).

@@ -3,6 +3,7 @@
 use super::builder_map::MappedSigner;
 use super::builders::{self, Family, GENERATOR_WORKFLOWS, GITHUB_HOSTED, Level, Recognised, SELF_HOSTED, recognised};
 use super::git::{Repository, Workflow};
+use super::predicate::V1;
 use super::signed::{SignedBy, SigstoreSigner};
 use super::statement::Statement;
 use super::{Build, Expectations, Facts, InvalidProvenance, ProvenanceError, SourceExpectation, named, training};
@@ -128,11 +129,7 @@ impl Rule {
         }
         if let Some(listed) = listed {
             // Whoever is in the table is so at its releases.
-            return if signer.is_release() {
-                Ok(Self::Listed(listed))
-            } else {
-                Err(ProvenanceError::NotReleased { found: signer.to_string() })
-            };
+            return builders::require_release(signer).map(|()| Self::Listed(listed));
         }
         let names_runner = |builder: &str| builder == GITHUB_HOSTED || builder == SELF_HOSTED;
         let names_signer = wanted.workflow.is_some()
@@ -191,9 +188,7 @@ impl Rule {
             }
             Family::Delegator => {
                 let named = Workflow::parse(found).ok_or_else(|| other(wanted.unwrap_or("a workflow"), found))?;
-                if !named.is_release() {
-                    return Err(ProvenanceError::NotReleased { found: found.to_owned() });
-                }
+                builders::require_delegated_release(&named)?;
                 match wanted {
                     Some(wanted) if named.is_meant_by(wanted) => {}
                     Some(wanted) => return Err(other(wanted, found)),
@@ -209,10 +204,7 @@ impl Rule {
                 }
                 match wanted {
                     Some(wanted) if wanted == runner && found == runner => {}
-                    Some(wanted) if signer.is_meant_by(wanted) && signer.is_release() => {}
-                    Some(wanted) if signer.is_meant_by(wanted) => {
-                        return Err(ProvenanceError::NotReleased { found: signer.to_string() });
-                    }
+                    Some(wanted) if signer.is_meant_by(wanted) => builders::require_release(signer)?,
                     Some(wanted) => return Err(other(wanted, &signer.to_string())),
                     None => {}
                 }
@@ -273,8 +265,10 @@ fn check_claims(
     let workflow = build.workflow_path.as_ref().zip(build.trigger.reference.as_ref());
     let workflow = workflow.map(|(path, reference)| format!("{url}/{path}@{reference}"));
     check("the workflow", workflow.as_deref(), &["build_config_uri"])?;
-    if build.predicate_type.ends_with("/v1") {
+    if build.predicate_type == V1 {
         check("the run", build.invocation.as_deref(), &["run_invocation_uri"])?;
+    } else {
+        check_run(build, source, certificate)?;
     }
     let variables: &[(&str, &[&str])] = match family {
         Family::Attest => &[
@@ -298,6 +292,19 @@ fn check_claims(
     Ok(())
 }
 
+/// v0.2 writes the run `RUN-ATTEMPT`, and the certificate `https://github.com/OWNER/NAME/actions/runs/RUN/attempts/ATTEMPT`.
+fn check_run(build: &Build, source: &Repository, certificate: &SignerCertificate) -> Result<(), ProvenanceError> {
+    let path = format!("{}/actions/runs/", source.url());
+    let claimed =
+        certificate.claim("run_invocation_uri").and_then(|uri| uri.strip_prefix(&path)?.split_once("/attempts/"));
+    match (claimed.map(|(run, attempt)| format!("{run}-{attempt}")), &build.invocation) {
+        (Some(expected), Some(found)) if expected != *found => {
+            Err(ProvenanceError::Claim { what: "the run", expected, found: found.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks what only the certificate says.
 fn check_certificate(certificate: &SignerCertificate, expected: &Expectations) -> Result<(), ProvenanceError> {
     let claim = |name: &str, old: &str| certificate.claim(name).or_else(|| certificate.claim(old)).unwrap_or("none");
@@ -319,6 +326,3 @@ fn check_certificate(certificate: &SignerCertificate, expected: &Expectations) -
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -31,6 +31,7 @@ pub(super) struct Statement {
 struct Wire {
     #[serde(rename = "_type")]
     kind: String,
+    #[serde(default)]
     subject: Vec<Object<Subject>>,
     #[serde(rename = "predicateType")]
     predicate_type: String,
@@ -106,6 +107,8 @@ mod tests {
         assert!(of("https://in-toto.io/Statement/v0.1", subject).is_ok());
         assert!(matches!(of("https://in-toto.io/Statement/v2", subject), Err(InvalidProvenance::StatementType { .. })));
         assert!(matches!(of(TYPES[0], "[]"), Err(InvalidProvenance::NoSubject)));
+        let nothing = format!(r#"{{"_type":"{}","predicateType":"p","predicate":{{}}}}"#, TYPES[0]);
+        assert!(matches!(statement(&nothing), Err(InvalidProvenance::NoSubject)));
         assert!(matches!(of(TYPES[0], r#"[["a",{}]]"#), Err(InvalidProvenance::Json(_))));
         assert!(matches!(statement("{}"), Err(InvalidProvenance::Json(_))));
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use der::{Decode, DecodePem, Encode};
 use serde_json::{Map, Value, json};
+use x509_cert::ext::Extension;
 use x509_cert::request::CertReq;
 
 use super::principal::Principal;
@@ -68,12 +69,18 @@ impl Fulcio {
         if lies(Lie::CertificateOfAnotherIssuer) {
             principal = principal.with_another_issuer();
         }
+        self.certify(&principal.extensions(), spki)
+    }
+
+    /// As [`Self::issue`], with whatever is to be said of the holder.
+    pub(crate) fn certify(&self, holder: &[Extension], spki: &[u8]) -> Vec<u8> {
+        let lies = |lie| self.desk.lies(lie);
         let spki = if lies(Lie::CertificateOfAnotherKey) { self.strangers.client_key.spki() } else { spki };
         let authority =
             if lies(Lie::CertificateOfAnotherAuthority) { &self.strangers.intermediate } else { &self.intermediate };
         let now = self.desk.now();
         let mut tbs = authority.code_signing(Period { from: now, to: now + LIFETIME_SECONDS }, spki);
-        tbs.extensions.get_or_insert_default().extend(principal.extensions());
+        tbs.extensions.get_or_insert_default().extend_from_slice(holder);
         if !lies(Lie::NoSct) {
             let signer = if lies(Lie::SctOfAnotherKey) { &self.strangers.ct_key } else { &self.ct_key };
             let milliseconds = u64::try_from(now).expect("after 1970") * 1000;

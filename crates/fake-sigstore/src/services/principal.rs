@@ -8,7 +8,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::certificate::{extension, raw_extension};
 
-const SUBJECT_ALTERNATIVE_NAME: &str = "2.5.29.17";
+pub(crate) const SUBJECT_ALTERNATIVE_NAME: &str = "2.5.29.17";
 
 /// Somebody who can have a certificate.
 pub(crate) struct Principal {
@@ -66,23 +66,35 @@ impl Principal {
 
     /// The alternative name, and Fulcio's extensions.
     pub(crate) fn extensions(&self) -> Vec<Extension> {
-        let ia5 = |text: &str| Ia5String::new(text).expect("ASCII");
         let name = match &self.name {
-            Name::Email(address) => GeneralName::Rfc822Name(ia5(address)),
-            Name::Uri(uri) => GeneralName::UniformResourceIdentifier(ia5(uri)),
+            Name::Email(address) => critical_names(vec![GeneralName::Rfc822Name(ia5(address))]),
+            Name::Uri(uri) => alternative_names(&[uri]),
         };
         let oid = |number: &u8| format!("1.3.6.1.4.1.57264.1.{number}");
         let raw = |(number, text): &(u8, String)| raw_extension(&oid(number), false, text.clone().into_bytes());
         let utf8 = |(number, text): &(u8, String)| extension(&oid(number), false, text);
         let issuer = self.issuer.clone();
-        // A certificate without a subject has a critical alternative name (RFC 5280 §4.2.1.6).
-        [extension(SUBJECT_ALTERNATIVE_NAME, true, &SubjectAltName(vec![name])), raw(&(1, issuer.clone()))]
+        [name, raw(&(1, issuer.clone()))]
             .into_iter()
             .chain(self.raw.iter().map(raw))
             .chain([utf8(&(8, issuer))])
             .chain(self.utf8.iter().map(utf8))
             .collect()
     }
+}
+
+/// URIs as alternative names.
+pub(crate) fn alternative_names(uris: &[&str]) -> Extension {
+    critical_names(uris.iter().map(|uri| GeneralName::UniformResourceIdentifier(ia5(uri))).collect())
+}
+
+/// A certificate without a subject has a critical alternative name (RFC 5280 §4.2.1.6).
+fn critical_names(names: Vec<GeneralName>) -> Extension {
+    extension(SUBJECT_ALTERNATIVE_NAME, true, &SubjectAltName(names))
+}
+
+fn ia5(text: &str) -> Ia5String {
+    Ia5String::new(text).expect("ASCII")
 }
 
 /// A workflow on GitHub; Fulcio insists on every one of these claims.

@@ -76,6 +76,17 @@ impl RekorV1 {
         Ok(active.first_index + self.keep(active, entry) as u64)
     }
 
+    /// Adds an entry and gives what the log answers, which is not verified to be new.
+    ///
+    /// # Errors
+    /// Why it can't be one.
+    pub(crate) fn log(&self, proposed: &Value) -> Result<Value, &'static str> {
+        let entry = log_entry::v1(proposed)?;
+        let active = &mut lock(&self.shards)[1];
+        let index = self.keep(active, entry);
+        Ok(self.show(active, index))
+    }
+
     /// How many entries all shards have.
     pub(crate) fn size(&self) -> u64 {
         let active = &lock(&self.shards)[1];

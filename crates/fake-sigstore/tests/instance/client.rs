@@ -104,13 +104,7 @@ impl Signer {
     }
 
     pub(crate) fn sign(&self) -> Signed {
-        let statement = json!({
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{ "name": "artifact", "digest": { "sha256": hex(&sha256(ARTIFACT)) } }],
-            "predicateType": "https://example.com/predicate/v1",
-            "predicate": {},
-        });
-        let (kind, payload) = ("application/vnd.in-toto+json", statement.to_string());
+        let (kind, payload) = ("application/vnd.in-toto+json", statement().to_string());
         let pae = format!("DSSEv1 {} {kind} {} {payload}", kind.len(), payload.len()).into_bytes();
         let signature = self.key.sign(&SystemRandom::new(), &pae).expect("a signature").as_ref().to_vec();
         let envelope = json!({
@@ -169,6 +163,16 @@ impl Signer {
             "dsseEnvelope": signed.envelope,
         })
     }
+}
+
+/// A statement about the artifact.
+pub(crate) fn statement() -> Value {
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{ "name": "artifact", "digest": { "sha256": hex(&sha256(ARTIFACT)) } }],
+        "predicateType": "https://example.com/predicate/v1",
+        "predicate": {},
+    })
 }
 
 fn certificate_request(key: &EcdsaKeyPair, token: &str, proves: &str) -> Value {

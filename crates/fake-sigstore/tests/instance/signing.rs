@@ -1,8 +1,11 @@
 //! What honest services make is verified.
 
-use fake_sigstore::{Instance, KeyKind, Options, Service};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fake_sigstore::{Claims, Identity, Instance, KeyKind, Options, Service};
+use sigstore_verify::VerificationPolicy;
 
-use super::client::{Signer, sign_v1, sign_v2, timestamp, verify};
+use super::client::{Signer, sign_v1, sign_v2, statement, timestamp, verify, verify_as};
 
 #[test]
 fn signatures_in_the_first_log_are_verified() {
@@ -37,4 +40,24 @@ fn instances_do_not_trust_each_other() {
         verify(&one, &bundle).expect("verified");
         verify(&other, &bundle).expect_err("of another instance");
     }
+}
+
+#[test]
+fn attestations_of_any_certificate_are_verified() {
+    let sigstore = Instance::start();
+    let claims = Claims::github_workflow("owner/name", "release.yml", "refs/tags/v1");
+    let identity = Identity::of(&claims);
+    let (workflow, runner) = ("https://github.com/owner/name/.github/workflows/release.yml@refs/tags/v1", 11);
+    assert_eq!(identity.text(9).as_deref(), Some(workflow));
+    assert_eq!(identity.text(2).as_deref(), Some("push"));
+    let statement = statement().to_string();
+    for identity in [identity.clone(), identity.with(runner, "self-hosted").without(9).named(&[workflow])] {
+        let bundle = sigstore.attest(&sigstore.certify(&identity), statement.as_bytes());
+        verify_as(&sigstore, &bundle, VerificationPolicy::any_identity()).expect("verified");
+        let raw = bundle["verificationMaterial"]["certificate"]["rawBytes"].as_str().expect("base64");
+        let found = Identity::in_certificate(&STANDARD.decode(raw).expect("base64"));
+        assert_eq!(found.numbers(), identity.numbers());
+        assert_eq!(found.text(runner), identity.text(runner));
+    }
+    assert_eq!(sigstore.requests(Service::RekorV1), 0);
 }

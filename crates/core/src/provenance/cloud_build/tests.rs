@@ -511,6 +511,19 @@ fn versions_cover_the_tags_that_have_more() {
 }
 
 #[test]
+fn commits_and_levels_are_compared() {
+    for (statement, keyid) in [(v0_3(), "raw"), (v1(), "v1")] {
+        matches(&statement, keyid, &expected().commit(COMMIT).min_level(3));
+        assert!(matches!(mismatch(&statement, keyid, &expected().commit(OTHER_COMMIT)), Mismatch::Commit { .. }));
+    }
+    matches(&v0_2(), "raw", &expected().min_level(1));
+    assert!(matches!(mismatch(&v0_2(), "raw", &expected().min_level(2)), Mismatch::Level { expected: 2, .. }));
+    // An archive has no commit.
+    let storage = expected_from("gs://bucket/a.tgz").commit(COMMIT);
+    assert!(matches!(mismatch(&v0_3_storage(), "raw", &storage), Mismatch::Commit { .. }));
+}
+
+#[test]
 fn images_match_everywhere_that_one_is_named() {
     let other = format!("sha256:{}", HEX.replace('f', "e"));
     let sound = file(&[entry(&v1(), "v1")]);
@@ -560,4 +573,78 @@ fn a_changed_byte_is_refused_or_leaves_what_was_signed() {
         }
     }
     assert!(refused > sound.len());
+}
+
+/// The test that produces each variant: a new one does not compile without a line here.
+mod every_variant {
+    use super::*;
+
+    const _: fn(&VerifyError) -> fn() = |error| match error {
+        VerifyError::TooLarge { .. }
+        | VerifyError::Json(_)
+        | VerifyError::NoEntries
+        | VerifyError::TooManyEntries { .. } => files_are_bounded_and_have_each_member_once,
+        VerifyError::NoneVerifies { .. } => signatures_are_refused_for_what_is_wrong,
+    };
+
+    const _: fn(&EntryError) -> fn() = |error| match error {
+        EntryError::Json(_) => an_entry_that_does_not_verify_is_skipped_with_its_reason,
+        EntryError::Kind { .. }
+        | EntryError::PayloadType { .. }
+        | EntryError::PayloadEncoding(_)
+        | EntryError::EmptyPayload
+        | EntryError::NoSignatures
+        | EntryError::TooManySignatures { .. } => envelopes_are_refused_for_what_is_wrong,
+        EntryError::NoValidSignature { .. } => signatures_are_refused_for_what_is_wrong,
+        EntryError::Statement(_) => a_payload_with_a_member_twice_is_refused,
+        EntryError::TextCopy(_) => the_copy_says_what_was_signed,
+    };
+
+    const _: fn(&SignatureError) -> fn() = |error| match error {
+        SignatureError::UnknownKey | SignatureError::Encoding(_) | SignatureError::DoesNotVerify => {
+            signatures_are_refused_for_what_is_wrong
+        }
+    };
+
+    const _: fn(&InvalidStatement) -> fn() = |error| match error {
+        InvalidStatement::Json(_) => a_payload_with_a_member_twice_is_refused,
+        InvalidStatement::PredicateType { .. } => a_key_signs_one_format,
+        InvalidStatement::Shape { .. }
+        | InvalidStatement::StatementType { .. }
+        | InvalidStatement::Builder { .. }
+        | InvalidStatement::BuildType { .. }
+        | InvalidStatement::ArgumentsType { .. }
+        | InvalidStatement::NoSource { .. }
+        | InvalidStatement::Source { .. }
+        | InvalidStatement::Commit { .. }
+        | InvalidStatement::SeveralSources { .. }
+        | InvalidStatement::Disagrees { .. }
+        | InvalidStatement::NoSubject
+        | InvalidStatement::SubjectDigest { .. } => signed_statements_of_v0_1_are_refused_for_what_is_wrong,
+        InvalidStatement::NotResolved { .. } => signed_statements_of_v1_are_refused_for_what_is_wrong,
+    };
+
+    const _: fn(&TextCopyError) -> fn() = |error| match error {
+        TextCopyError::Missing { .. } | TextCopyError::OtherFormat { .. } | TextCopyError::Differs { .. } => {
+            the_copy_says_what_was_signed
+        }
+    };
+
+    const _: fn(&CheckError) -> fn() = |error| match error {
+        CheckError::Summary { .. } => images_match_everywhere_that_one_is_named,
+        CheckError::NoneMatches { .. } => one_entry_that_matches_is_enough,
+    };
+
+    const _: fn(&Mismatch) -> fn() = |mismatch| match mismatch {
+        Mismatch::Builder { .. } => builders_match_by_name_or_by_name_and_version,
+        Mismatch::Image { .. } | Mismatch::Resource { .. } => images_match_everywhere_that_one_is_named,
+        Mismatch::Source { .. } => sources_match_with_and_without_their_scheme,
+        Mismatch::NoBranch { .. }
+        | Mismatch::Branch { .. }
+        | Mismatch::NoTag { .. }
+        | Mismatch::Tag { .. }
+        | Mismatch::Ref { .. } => branches_and_tags_match_and_agree_with_the_reference,
+        Mismatch::VersionedTag { .. } => versions_cover_the_tags_that_have_more,
+        Mismatch::Commit { .. } | Mismatch::Level { .. } => commits_and_levels_are_compared,
+    };
 }

@@ -381,3 +381,21 @@ fn a_summary_of_ones_own_is_verified() {
         assert_eq!(found.policy_uri(), Some("https://example.com/policy"));
     }
 }
+
+/// The test that produces each variant: a new one does not compile without a line here.
+const _: fn(&VsaError) -> fn() = |error| match error {
+    VsaError::Envelope(_) => what_is_no_envelope_is_refused,
+    VsaError::KeyId { .. } => a_signature_that_names_another_key_is_passed_over_if_one_is_asked_for,
+    VsaError::Signature { .. } => a_signature_by_nobody_or_somebody_else_is_refused,
+    VsaError::NoCertificate | VsaError::Bundle(_) | VsaError::Signer(_) => {
+        whoever_trusts_certificates_needs_a_bundle_with_one
+    }
+    VsaError::Json(_) => a_payload_that_is_no_statement_is_refused,
+    VsaError::StatementType { .. } | VsaError::PredicateType { .. } => another_type_is_refused,
+    VsaError::MissingMember { .. } => what_every_summary_has_to_say_is_needed,
+    VsaError::NoSubject | VsaError::Subject { .. } => every_digest_has_to_be_a_subject,
+    VsaError::Verifier { .. } | VsaError::Resource { .. } | VsaError::NotPassed { .. } => {
+        another_verifier_resource_or_result_is_refused
+    }
+    VsaError::MalformedLevel(_) | VsaError::Level { .. } => every_level_has_to_be_reached,
+};
