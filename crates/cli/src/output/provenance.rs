@@ -138,7 +138,7 @@ fn add_match(fields: &mut Fields, found: &Match) {
             let names = if *binds_names { "names and content" } else { "names not bound" };
             fields.add("subject", format!("{}, the whole directory, {names}", name(&subject.name)));
         }
-        Match::Files { covered, uncovered, renamed } => {
+        Match::Files { covered, uncovered, renamed, .. } => {
             let by = if renamed.is_empty() { "name and content" } else { "its content" };
             fields.add("subject", format!("{} of the directory, each by {by}", count(*covered, "file")));
             add_files(fields, "not covered", uncovered);
@@ -176,6 +176,16 @@ fn not_checked(provenance: &VerifiedProvenance<'_>) -> Vec<String> {
         Match::File(_) | Match::Directory { .. } => {}
     }
     if let SignedBy::Key(evidence) = provenance.signed_by() {
+        if let Some(certificate) = &evidence.certificate {
+            // Whoever trusts a signer's own certificate has named the signer.
+            if certificate.identity.is_none() && !certificate.path.certificates().is_empty() {
+                list.push("that it is this signer that was expected: nobody was named".to_owned());
+            }
+            if !certificate.revocation.unchecked.is_empty() {
+                let subjects = certificate.revocation.unchecked.join("; ");
+                list.push(format!("whether a certificate was revoked: {subjects}"));
+            }
+        }
         if evidence.timestamps.is_empty() && evidence.log_entries.is_empty() {
             list.push("when it was signed".to_owned());
         }
@@ -230,7 +240,7 @@ pub(super) fn provenance_json(Found { provenance, asked_log }: &Found<'_>, polic
         Match::Directory { subject, binds_names } => {
             json["subject"] = json!({ "name": subject.name, "digest": subject.digest, "directory": true, "binds_names": binds_names });
         }
-        Match::Files { covered, uncovered, renamed } => {
+        Match::Files { covered, uncovered, renamed, .. } => {
             json["files"] = json!({ "covered": covered, "not_covered": uncovered, "other_name": renamed });
         }
     }

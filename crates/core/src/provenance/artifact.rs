@@ -62,6 +62,8 @@ pub enum Match {
         uncovered: Vec<String>,
         /// Files that are a subject by their content, and are called otherwise there.
         renamed: Vec<String>,
+        /// The algorithms of which each of these files has a digest there.
+        algorithms: BTreeSet<String>,
     },
 }
 
@@ -248,11 +250,16 @@ impl ModelDigests {
         }
         let index = Index::of(subjects);
         let (mut covered, mut uncovered, mut renamed) = (0, Vec::new(), Vec::new());
+        let mut algorithms: Option<BTreeSet<String>> = None;
         for (path, digests) in &self.files {
-            match index.names(digests) {
+            match index.found(digests) {
                 None => uncovered.push(path.clone()),
-                Some(names) => {
+                Some((names, named)) => {
                     covered += 1;
+                    match &mut algorithms {
+                        Some(algorithms) => algorithms.retain(|algorithm| named.contains(algorithm.as_str())),
+                        None => algorithms = Some(named.into_iter().map(str::to_owned).collect()),
+                    }
                     // Of files that are all the same the provenance may list a million.
                     let is_called = |name: &&str| is_called(name, path);
                     if !names.contains(path.as_str()) && !names.iter().take(MAX_NAMES).any(is_called) {
@@ -271,7 +278,7 @@ impl ModelDigests {
         if !uncovered.is_empty() && coverage == Coverage::Whole {
             return Err(ProvenanceError::Uncovered { covered, uncovered });
         }
-        Ok(Match::Files { covered, uncovered, renamed })
+        Ok(Match::Files { covered, uncovered, renamed, algorithms: algorithms.unwrap_or_default() })
     }
 }
 
@@ -289,12 +296,15 @@ impl<'a> Index<'a> {
         Self(index)
     }
 
-    /// The names of the subjects that a file is, if it is one.
-    fn names(&self, file: &ArtifactDigests) -> Option<HashSet<&'a str>> {
+    /// The names of the subjects that a file is, if it is one, and the algorithms of their digests.
+    fn found(&self, file: &ArtifactDigests) -> Option<(HashSet<&'a str>, HashSet<&'a str>)> {
+        let (mut names, mut algorithms) = (HashSet::new(), HashSet::new());
         let same = file.0.iter().filter_map(|(algorithm, hex)| self.0.get(&(algorithm.as_str(), hex.as_str())));
-        let names: HashSet<&str> =
-            same.flatten().filter(|subject| file.fit(&subject.digest)).map(|subject| subject.name.as_str()).collect();
-        (!names.is_empty()).then_some(names)
+        for subject in same.flatten().filter(|subject| file.fit(&subject.digest)) {
+            names.insert(subject.name.as_str());
+            algorithms.extend(subject.digest.keys().map(String::as_str));
+        }
+        (!names.is_empty()).then_some((names, algorithms))
     }
 }
 
@@ -421,7 +431,8 @@ mod tests {
         let of = |name, content: &[u8]| subject(name, &[("sha256", &sha256(content))]);
         let all = [of("dist/a", b"1"), of("b/c", b"2"), of("other", b"3"), of("more", b"4")];
         let found = model.find(&all, Coverage::Whole).expect("covered");
-        assert_eq!(found, Match::Files { covered: 3, uncovered: vec![], renamed: vec!["d".to_owned()] });
+        let (renamed, algorithms) = (vec!["d".to_owned()], BTreeSet::from(["sha256".to_owned()]));
+        assert_eq!(found, Match::Files { covered: 3, uncovered: vec![], renamed, algorithms });
         let error = model.find(&all[..1], Coverage::Whole).expect_err("two are missing");
         assert!(matches!(&error, ProvenanceError::Uncovered { covered: 1, uncovered } if uncovered == &["b/c", "d"]));
         let found = model.find(&all[..1], Coverage::Partial).expect("allowed");

@@ -4,7 +4,7 @@
 use super::builder_map::MappedSigner;
 use super::signed::{SignedBy, SigstoreSigner};
 use super::statement::Statement;
-use super::{Expectations, Facts, Level, ProvenanceError, SignerExpectation, tekton, training};
+use super::{Expectations, Facts, Level, ProvenanceError, SignerExpectation, SourceFacts, tekton, training};
 use crate::sigstore::SignerCertificate;
 use crate::verify::Evidence;
 
@@ -19,7 +19,7 @@ pub(super) fn judge(
     expected: &Expectations,
 ) -> Result<(Facts, Level), ProvenanceError> {
     expected.check_predicate_type(statement)?;
-    let facts = match tekton::facts(statement) {
+    let mut facts = match tekton::facts(statement) {
         Some(facts) => facts?,
         None => training::complete(Facts::of(statement)?)?,
     };
@@ -30,6 +30,7 @@ pub(super) fn judge(
     };
     if let Some(certificate) = certificate {
         check_claims(&facts, certificate)?;
+        keep_vouched_for(&mut facts.sources, certificate);
     }
     if expected.deny_self_hosted {
         require_hosted_runner(certificate)?;
@@ -82,6 +83,18 @@ fn check_claims(facts: &Facts, certificate: &SignerCertificate) -> Result<(), Pr
     check("the source reference", "source_repository_ref", references.collect())?;
     let commits = own.iter().filter_map(|source| source.commit.as_deref());
     check("the source commit", "source_repository_digest", commits.collect())
+}
+
+/// Of several sources the certificate says which it was: the others are not what is expected.
+fn keep_vouched_for(sources: &mut Vec<SourceFacts>, certificate: &SignerCertificate) {
+    let is = |claim: &str, found: Option<&str>| {
+        found.zip(certificate.claim(claim)).is_none_or(|(found, claimed)| found == claimed)
+    };
+    sources.retain(|source| {
+        is("source_repository_uri", Some(source.repository()))
+            && is("source_repository_ref", source.reference.as_deref())
+            && is("source_repository_digest", source.commit.as_deref())
+    });
 }
 
 /// Refuses expectations of workflows on GitHub, which nothing here could meet.

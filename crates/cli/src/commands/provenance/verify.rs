@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use model_transparency::hash::HashAlgorithm;
-use model_transparency::provenance::{Artifact, Match, is_cloud_build};
+use model_transparency::provenance::{Artifact, Match, Subject, is_cloud_build};
 
 use super::artifact::{self, ReadArtifact};
 use super::check::{Found, Provenance, Question, read};
@@ -175,14 +175,18 @@ fn bound_digests(artifact: &Artifact, found: &Match) -> BTreeMap<String, String>
 
 /// The subject has a digest of the algorithm that was asked for.
 fn require_algorithm<'a>(found: Found<'a>, algorithm: Option<&str>) -> Result<Found<'a>, Failure> {
-    let subject = found.provenance.found();
-    let (Some(algorithm), Match::File(subject) | Match::Directory { subject, .. }) = (algorithm, subject) else {
-        return Ok(found);
+    let Some(algorithm) = algorithm else { return Ok(found) };
+    let (has_it, names): (bool, Vec<&str>) = match found.provenance.found() {
+        Match::File(Subject { digest, .. }) | Match::Directory { subject: Subject { digest, .. }, .. } => {
+            (digest.contains_key(algorithm), digest.keys().map(String::as_str).collect())
+        }
+        Match::Files { algorithms, .. } => {
+            (algorithms.contains(algorithm), algorithms.iter().map(String::as_str).collect())
+        }
     };
-    if subject.digest.contains_key(algorithm) {
+    if has_it {
         return Ok(found);
     }
-    let names: Vec<&str> = subject.digest.keys().map(String::as_str).collect();
     let message = format!("expected a subject with a {algorithm} digest, found one with {}", names.join(", "));
     Err(Failure::rejected("wrong_subject", message))
 }

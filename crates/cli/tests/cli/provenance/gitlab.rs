@@ -146,6 +146,27 @@ fn what_the_certificate_contradicts_is_refused() {
 }
 
 #[test]
+fn the_certificate_says_which_of_several_sources_it_was() {
+    let other = "https://gitlab.com/group/models/other";
+    let of = |uri: &str, branch: &str, commit: &str| json!({ "uri": format!("git+{uri}@refs/heads/{branch}"), "digest": { "gitCommit": commit } });
+    let changed = COMMIT.replace('0', "1");
+    let mut statement = metadata();
+    statement["predicate"]["buildDefinition"]["resolvedDependencies"] = json!([
+        of(other, "main", &changed),
+        of(PROJECT, "main", &changed),
+        of(PROJECT, "release", COMMIT),
+        of(PROJECT, "main", COMMIT),
+    ]);
+    let (sandbox, _) = signed(claims(), &statement);
+    let found =
+        verified(&sandbox, &words(&format!("--source-uri {PROJECT} --source-digest {COMMIT} --source-branch main")));
+    assert_eq!(found["sources"].as_array().map(Vec::len), Some(1), "{found}");
+    refused(&sandbox, &words(&format!("--source-uri {other}")), "wrong_source");
+    refused(&sandbox, &words(&format!("--source-digest {changed}")), "wrong_commit");
+    refused(&sandbox, &words("--source-branch release"), "wrong_branch");
+}
+
+#[test]
 fn a_runner_of_ones_own_is_refused_where_that_is_asked_for() {
     let (sandbox, _) = signed(claims().with("runner_environment", "self-hosted"), &metadata());
     verified(&sandbox, &words(""));

@@ -125,7 +125,8 @@ fn a_file_that_is_not_covered_is_named() {
 fn subjects_with_sha512_alone_are_found() {
     let of = |name: &str, content: &str| json!({ "name": name, "digest": { "sha512": sha512(content) } });
     let sandbox = sandbox(&json!([of("config.json", CONFIG), of("sub/weights.bin", WEIGHTS)]));
-    assert_eq!(verified(&sandbox, WORDS)["files"]["covered"], 2);
+    assert_eq!(verified(&sandbox, &format!("{WORDS} --digest-alg sha512"))["files"]["covered"], 2);
+    refused(&sandbox, &format!("{WORDS} --digest-alg sha256"), "wrong_subject");
     let file = WORDS.replacen("model", "model/config.json", 1);
     verified(&sandbox, &file);
     verified(&sandbox, &format!("{file} --digest-alg sha512"));

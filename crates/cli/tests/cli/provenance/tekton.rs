@@ -286,7 +286,10 @@ fn certificates_are_beside_the_envelope_in_it_or_given() {
         sandbox.write("run.json", file);
         let found = verified(&sandbox, &words(root));
         assert_eq!(found["signer"]["certificate"]["issuers"].as_array().map(Vec::len), Some(1), "{found}");
-        verified(&sandbox, &words(&format!("{root} --identity CN=signer")));
+        let said = found["not_checked"].to_string();
+        assert!(said.contains("nobody was named") && said.contains("was revoked: CN=signer"), "{said}");
+        let named = verified(&sandbox, &words(&format!("{root} --identity CN=signer")))["not_checked"].to_string();
+        assert!(!named.contains("nobody was named"), "{named}");
         refused(&sandbox, &words(&format!("{root} --identity CN=signe")), "wrong_identity");
         refused(&sandbox, &words(other), "untrusted_certificate");
         refused(&sandbox, &words(KEY), "invalid_signature");
