@@ -99,7 +99,7 @@ fn statement() -> Value {
                 },
                 "environment": { "github_event_name": "push", "github_ref": "refs/tags/v1", "github_sha1": digest },
             },
-            "metadata": { "buildInvocationID": "1-1" },
+            "metadata": { "buildInvocationID": "30433642-1" },
             "materials": [{ "uri": uri, "digest": { "sha1": digest } }],
         },
     })
