@@ -269,7 +269,7 @@ impl ModelDigests {
                 Some(named) => {
                     match &mut algorithms {
                         Some(algorithms) => {
-                            algorithms.retain(|algorithm| named.algorithms.contains(algorithm.as_str()))
+                            algorithms.retain(|algorithm| named.algorithms.contains(algorithm.as_str()));
                         }
                         None => algorithms = Some(named.algorithms.iter().map(|name| (*name).to_owned()).collect()),
                     }
