@@ -282,7 +282,7 @@ fn of_the_same<'a>(
         let whole = ModelDigests::whole_of(manifest);
         let knows_names = whole.whole().contains_key("dirHash");
         match provenance.find(&Artifact::Model(whole), coverage) {
-            Ok(found) if knows_names || !has_names(found.found()) => return Ok(found),
+            Ok(found) if knows_names || !has_names(found.provenance.found()) => return Ok(found),
             _ => {}
         }
         let model = artifact::signed(path, verdict, &algorithms, global, console)?;
@@ -292,11 +292,8 @@ fn of_the_same<'a>(
             .or_else(|_| provenance.find(&Artifact::Model(model), coverage))
             .map_err(named);
     }
-    let Some(text) = path.to_str() else {
-        return Err(Failure::usage(format!("`{}`: expected a path in UTF-8", path.display())));
-    };
     let scope = &common.model.scope;
-    let artifact = artifact::read(text, &algorithms, scope, signature, global, console)?;
+    let artifact = artifact::read_path(path, &algorithms, scope, signature, global, console)?;
     provenance.find(&artifact.artifact, coverage).map_err(named)
 }
 
