@@ -56,12 +56,17 @@ pub(crate) fn find(model: &Path, console: &Console) -> Result<PathBuf, Failure> 
 pub(crate) fn check_target(signature: &Path, model: &Path, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
     const FLAG: &str = "--signature";
     check_output(FLAG, signature, inputs)?;
-    let Ok(location) = fs::canonicalize(signature) else { return Ok(()) };
+    check_inside(FLAG, signature, model)
+}
+
+/// Refuses to write the output that `flag` names over the model at this canonical path, or a file of it.
+pub(crate) fn check_inside(flag: &str, output: &Path, model: &Path) -> Result<(), Failure> {
+    let Ok(location) = fs::canonicalize(output) else { return Ok(()) };
     if location == *model {
-        return Err(would_overwrite(FLAG, signature, "the model"));
+        return Err(would_overwrite(flag, output, "the model"));
     }
     if matches!(inside(model, &location), Inside::Yes(_)) && location.is_file() && !looks_like_signature(&location) {
-        return Err(would_overwrite(FLAG, signature, "a file of the model that is not a signature"));
+        return Err(would_overwrite(flag, output, "a file of the model that is not a signature"));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::text::signed_json;
 use super::{Answer, Fields, GOOD, count};
 use crate::commands::provenance::{Found, PolicyArgs};
 
-/// How many files the verdict for people names.
+/// How many files, or sources, the verdict for people names.
 const MAX_NAMED: usize = 10;
 
 /// An artifact whose provenance holds.
@@ -74,7 +74,11 @@ pub(super) fn add_provenance(
             add_source(fields, "source", source, as_asked);
         }
     }
-    sources.for_each(|source| add_source(fields, "or", source, ""));
+    sources.by_ref().take(MAX_NAMED).for_each(|source| add_source(fields, "or", source, ""));
+    let more = sources.count();
+    if more > 0 {
+        fields.add("or", format!("{more} more"));
+    }
     let entry_point = facts.entry_point.as_deref().unwrap_or("(entry point not recorded)");
     fields.add("triggered by", format!("{}, {entry_point}", facts.event.as_deref().unwrap_or("(event not recorded)")));
     add_signer(fields, provenance.signed_by(), policy);

@@ -17,8 +17,8 @@ const ALGORITHMS: [(&str, usize); 5] =
 /// The digest of a directory: SHA-256 over the SHA-256 of each file and its name (in-toto, *DigestSet*).
 const DIR_HASH: &str = "dirHash";
 
-/// How many names of the same content are looked at.
-const MAX_NAMES: usize = 64;
+/// How many folders are tried, that the files may have been in.
+const MAX_FOLDERS: usize = 64;
 
 /// What is verified.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub enum Artifact {
 }
 
 /// What is known of a file: its digests by algorithm, in lower-case hex.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ArtifactDigests(BTreeMap<String, String>);
 
 /// What is known of a directory: its files, and the digests over all of them.
@@ -225,6 +225,13 @@ impl ModelDigests {
         Self { files: Vec::new(), whole }
     }
 
+    /// The same directory with the root digest of a manifest of another kind.
+    #[must_use]
+    pub fn with_root_of(mut self, manifest: &Manifest) -> Self {
+        self.whole.insert("sha256".to_owned(), manifest.root_digest().to_hex());
+        self
+    }
+
     /// The paths of the files.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|(path, _)| path.as_str())
@@ -249,25 +256,28 @@ impl ModelDigests {
             return Ok(Match::Directory { subject: subject.clone(), binds_names });
         }
         let index = Index::of(subjects);
-        let (mut covered, mut uncovered, mut renamed) = (0, Vec::new(), Vec::new());
+        // Of files that are all the same the provenance may list a million.
+        let mut known: HashMap<&ArtifactDigests, Option<Named<'_>>> = HashMap::new();
+        for (_, digests) in &self.files {
+            known.entry(digests).or_insert_with(|| index.found(digests));
+        }
+        let (mut found, mut uncovered) = (Vec::new(), Vec::new());
         let mut algorithms: Option<BTreeSet<String>> = None;
         for (path, digests) in &self.files {
-            match index.found(digests) {
+            match known.get(digests).and_then(Option::as_ref) {
                 None => uncovered.push(path.clone()),
-                Some((names, named)) => {
-                    covered += 1;
+                Some(named) => {
                     match &mut algorithms {
-                        Some(algorithms) => algorithms.retain(|algorithm| named.contains(algorithm.as_str())),
-                        None => algorithms = Some(named.into_iter().map(str::to_owned).collect()),
+                        Some(algorithms) => {
+                            algorithms.retain(|algorithm| named.algorithms.contains(algorithm.as_str()));
+                        }
+                        None => algorithms = Some(named.algorithms.iter().map(|name| (*name).to_owned()).collect()),
                     }
-                    // Of files that are all the same the provenance may list a million.
-                    let is_called = |name: &&str| is_called(name, path);
-                    if !names.contains(path.as_str()) && !names.iter().take(MAX_NAMES).any(is_called) {
-                        renamed.push(path.clone());
-                    }
+                    found.push((path.as_str(), &named.names));
                 }
             }
         }
+        let (covered, renamed) = (found.len(), renamed(&found));
         if covered == 0 {
             let root = self.whole.get("sha256").map_or("", String::as_str);
             return Err(ProvenanceError::Subject {
@@ -285,6 +295,12 @@ impl ModelDigests {
 /// Subjects by their digests: a model has many files, and provenance many subjects.
 struct Index<'a>(HashMap<(&'a str, &'a str), Vec<&'a Subject>>);
 
+/// The names of the subjects that a file is, and the algorithms of their digests.
+struct Named<'a> {
+    names: BTreeSet<&'a str>,
+    algorithms: BTreeSet<&'a str>,
+}
+
 impl<'a> Index<'a> {
     fn of(subjects: &'a [Subject]) -> Self {
         let mut index: HashMap<_, Vec<&Subject>> = HashMap::new();
@@ -296,21 +312,39 @@ impl<'a> Index<'a> {
         Self(index)
     }
 
-    /// The names of the subjects that a file is, if it is one, and the algorithms of their digests.
-    fn found(&self, file: &ArtifactDigests) -> Option<(HashSet<&'a str>, HashSet<&'a str>)> {
-        let (mut names, mut algorithms) = (HashSet::new(), HashSet::new());
+    /// What the subjects say that a file is, if it is one.
+    fn found(&self, file: &ArtifactDigests) -> Option<Named<'a>> {
+        let mut named = Named { names: BTreeSet::new(), algorithms: BTreeSet::new() };
         let same = file.0.iter().filter_map(|(algorithm, hex)| self.0.get(&(algorithm.as_str(), hex.as_str())));
         for subject in same.flatten().filter(|subject| file.fit(&subject.digest)) {
-            names.insert(subject.name.as_str());
-            algorithms.extend(subject.digest.keys().map(String::as_str));
+            named.names.insert(subject.name.as_str());
+            named.algorithms.extend(subject.digest.keys().map(String::as_str));
         }
-        (!names.is_empty()).then_some((names, algorithms))
+        (!named.names.is_empty()).then_some(named)
     }
 }
 
-/// Whether a subject's name is the path, perhaps in a folder (`dist/model/config.json`).
-fn is_called(name: &str, path: &str) -> bool {
-    name.strip_suffix(path).is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+/// The files that are called otherwise in the provenance, given the names of the subjects that each is.
+///
+/// There they may have been in a folder (`dist/model/config.json`), all in the same one: of two models in two folders
+/// the provenance says nothing of a mixture.
+fn renamed(found: &[(&str, &BTreeSet<&str>)]) -> Vec<String> {
+    let is_folder = |folder: &&str| folder.is_empty() || folder.ends_with('/');
+    let folders_of = |(path, names): &(&str, &BTreeSet<&'_ str>)| {
+        names.iter().filter_map(|name| name.strip_suffix(path)).filter(is_folder).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut folders = BTreeSet::from([String::new()]);
+    let mut seen = HashSet::new();
+    for one in found {
+        if folders.len() < MAX_FOLDERS && seen.insert(std::ptr::from_ref(one.1)) {
+            folders.extend(folders_of(one).into_iter().take(MAX_FOLDERS - folders.len()));
+        }
+    }
+    let others = |folder: &String| {
+        let is_other = |(path, names): &&(&str, &BTreeSet<&str>)| !names.contains(format!("{folder}{path}").as_str());
+        found.iter().filter(is_other).map(|(path, _)| (*path).to_owned()).collect::<Vec<_>>()
+    };
+    folders.iter().map(others).min_by_key(Vec::len).unwrap_or_default()
 }
 
 /// The digest of a directory's files and names. With a line break in a name there is none, since a line is a file.
@@ -330,6 +364,9 @@ fn describe_subjects(subjects: &[Subject]) -> String {
     let digests = subjects.iter().flat_map(|subject| &subject.digest);
     let shown: Vec<String> = digests.take(4).map(|(algorithm, hex)| format!("{algorithm}:{hex}")).collect();
     let more = subjects.len().saturating_sub(4);
+    if shown.is_empty() {
+        return "none".to_owned();
+    }
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
@@ -429,7 +466,7 @@ mod tests {
     fn every_file_of_a_directory_has_to_be_a_subject() {
         let model = model(&[("a", b"1"), ("b/c", b"2"), ("d", b"3")]);
         let of = |name, content: &[u8]| subject(name, &[("sha256", &sha256(content))]);
-        let all = [of("dist/a", b"1"), of("b/c", b"2"), of("other", b"3"), of("more", b"4")];
+        let all = [of("dist/a", b"1"), of("dist/b/c", b"2"), of("other", b"3"), of("more", b"4")];
         let found = model.find(&all, Coverage::Whole).expect("covered");
         let (renamed, algorithms) = (vec!["d".to_owned()], BTreeSet::from(["sha256".to_owned()]));
         assert_eq!(found, Match::Files { covered: 3, uncovered: vec![], renamed, algorithms });
@@ -439,6 +476,31 @@ mod tests {
         assert!(matches!(found, Match::Files { covered: 1, uncovered, .. } if uncovered == ["b/c", "d"]));
         let nothing = model.find(&all[3..], Coverage::Partial);
         assert!(matches!(nothing, Err(ProvenanceError::Subject { .. })));
+    }
+
+    #[test]
+    fn names_are_those_of_one_folder() {
+        let of = |name, content: &[u8]| subject(name, &[("sha256", &sha256(content))]);
+        let both = [of("new/a", b"1"), of("new/b", b"2"), of("old/a", b"3"), of("old/b", b"4")];
+        let renamed = |files: &[(&str, &[u8])]| match model(files).find(&both, Coverage::Whole) {
+            Ok(Match::Files { renamed, .. }) => renamed,
+            other => panic!("{other:?}"),
+        };
+        assert!(renamed(&[("a", b"1"), ("b", b"2")]).is_empty());
+        assert!(renamed(&[("a", b"3"), ("b", b"4")]).is_empty());
+        assert!(renamed(&[("new/a", b"1"), ("old/b", b"4")]).is_empty());
+        assert_eq!(renamed(&[("a", b"1"), ("b", b"4")]), ["b"]);
+        assert_eq!(renamed(&[("a", b"2"), ("b", b"1")]), ["a", "b"]);
+    }
+
+    #[test]
+    fn many_files_that_are_the_same_are_looked_up_once() {
+        let names: Vec<String> = (0..3_000).map(|index| format!("f{index}")).collect();
+        let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+        let subjects: Vec<Subject> =
+            (0..30_000).map(|index| subject(&format!("s{index}/x"), &[("sha256", &sha256(b""))])).collect();
+        let found = model(&files).find(&subjects, Coverage::Whole).expect("covered");
+        assert!(matches!(found, Match::Files { covered: 3_000, renamed, .. } if renamed.len() == 3_000));
     }
 
     #[test]

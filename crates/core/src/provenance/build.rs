@@ -12,6 +12,9 @@ use super::statement::Statement;
 use super::{InvalidProvenance, ProvenanceError};
 use crate::envelope::Object;
 
+/// The variable with what GitHub sent with the event, where the builder recorded it.
+const EVENT_PAYLOAD: &str = "GITHUB_EVENT_PAYLOAD";
+
 /// How an artifact was built, as the provenance says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
@@ -110,11 +113,13 @@ impl Build {
             Family::Attest => {
                 let (trigger, path) = workflow(&definition.external_parameters)?;
                 let github = definition.internal_parameters.get("github");
-                let github = match github {
+                let mut github = match github {
                     Some(Value::Object(github)) => github.clone(),
                     Some(_) => return Err(missing("internalParameters.github", "an object")),
                     None => Map::new(),
                 };
+                // Of what started it the certificate names the event alone, and the job wrote the rest.
+                github.remove(EVENT_PAYLOAD);
                 let event = text(&github, "event_name");
                 (trigger, path, github, event)
             }
@@ -156,7 +161,7 @@ impl Build {
             return Some(branch.to_owned());
         }
         reference.strip_prefix("refs/tags/")?;
-        let payload = self.environment.get("GITHUB_EVENT_PAYLOAD")?;
+        let payload = self.environment.get(EVENT_PAYLOAD)?;
         match self.event.as_deref()? {
             "push" => payload.get("base_ref")?.as_str()?.strip_prefix("refs/heads/").map(str::to_owned),
             "release" => payload.get("release")?.get("target_commitish")?.as_str().map(str::to_owned),
@@ -176,7 +181,7 @@ impl Build {
         if self.event.as_deref() != Some("workflow_dispatch") {
             return None;
         }
-        self.environment.get("GITHUB_EVENT_PAYLOAD")?.get("inputs")?.get(name)?.as_str()
+        self.environment.get(EVENT_PAYLOAD)?.get("inputs")?.get(name)?.as_str()
     }
 
     /// The reference of the source; a delegated build of a commit has none.

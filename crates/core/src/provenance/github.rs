@@ -6,7 +6,10 @@ use super::git::{Repository, Workflow};
 use super::predicate::V1;
 use super::signed::{SignedBy, SigstoreSigner};
 use super::statement::Statement;
-use super::{Build, Expectations, Facts, InvalidProvenance, ProvenanceError, SourceExpectation, named, training};
+use super::{
+    Build, Expectations, Facts, InvalidProvenance, ProvenanceError, SourceExpectation, TRAINING_BUILD_TYPE,
+    TRAINING_BUILDER, named, training,
+};
 use crate::sigstore::{SignerCertificate, TrustedRoot};
 
 /// Who vouches for workflows on GitHub.
@@ -40,7 +43,8 @@ pub(super) fn judge(
     let rule = Rule::of(&workflow, &source, certificate, expected)?;
     expected.check_predicate_type(statement)?;
     if training::is_of(statement) {
-        // A job may say how it trained a model: the certificate vouches for the source, and for no more.
+        // A job may say how it trained a model: the certificate vouches for the source and the signer, and for no more.
+        rule.check_training(&workflow, certificate, expected)?;
         check_certificate(certificate, expected)?;
         return named::judge(statement, &SignedBy::Workflow(signer.clone()), expected);
     }
@@ -131,12 +135,13 @@ impl Rule {
             // Whoever is in the table is so at its releases.
             return builders::require_release(signer).map(|()| Self::Listed(listed));
         }
-        let names_runner = |builder: &str| builder == GITHUB_HOSTED || builder == SELF_HOSTED;
+        // These are everybody's.
+        let names_nobody = |builder: &str| [GITHUB_HOSTED, SELF_HOSTED, TRAINING_BUILDER].contains(&builder);
         let names_signer = wanted.workflow.is_some()
             || wanted.repository.is_some()
             || wanted.identity.is_some()
             || expected.builders.names_workflow(&mapped(signer))
-            || wanted.builder_id.as_deref().is_some_and(|builder| !names_runner(builder));
+            || wanted.builder_id.as_deref().is_some_and(|builder| !names_nobody(builder));
         let is_expected = |source: &SourceExpectation| source.includes(&signer.repository);
         if names_signer || expected.source.as_ref().is_some_and(is_expected) {
             return Ok(Self::Attest { is_own: signer.repository == *source });
@@ -149,6 +154,26 @@ impl Rule {
             Self::Listed(listed) => listed.family,
             Self::Attest { .. } => Family::Attest,
         }
+    }
+
+    /// Checks the builder of a training run, of which the document says what the job wrote: who was asked for has to be
+    /// whom the certificate names.
+    fn check_training(
+        self,
+        signer: &Workflow,
+        certificate: &SignerCertificate,
+        expected: &Expectations,
+    ) -> Result<(), ProvenanceError> {
+        if let Self::Listed(_) = self {
+            let (builder, found) = (signer.to_string(), TRAINING_BUILD_TYPE.to_owned());
+            return Err(ProvenanceError::BuildType { builder, found });
+        }
+        let Some(wanted) = expected.signer.builder_id.as_deref() else { return Ok(()) };
+        let is_signer = signer.is_meant_by(wanted) && signer.is_release();
+        if wanted == TRAINING_BUILDER || wanted == runner(certificate) || is_signer {
+            return Ok(());
+        }
+        Err(ProvenanceError::Builder { expected: wanted.to_owned(), found: signer.to_string() })
     }
 
     /// Checks the builder that the document names, by the rule of this signer; says the build's level.
@@ -174,7 +199,7 @@ impl Rule {
         let found = build.builder_id.as_str();
         let wanted = expected.signer.builder_id.as_deref();
         let runner_claim = certificate.claim("runner_environment");
-        let is_hosted = runner_claim == Some("github-hosted");
+        let is_hosted = runner(certificate) == GITHUB_HOSTED;
         match self.family() {
             Family::Generator | Family::ContainerBased => {
                 if found != signer.to_string() {
@@ -198,7 +223,7 @@ impl Rule {
                 }
             }
             Family::Attest => {
-                let runner = if is_hosted { GITHUB_HOSTED } else { SELF_HOSTED };
+                let runner = runner(certificate);
                 if found != runner && found != signer.to_string() {
                     return Err(other(runner, found));
                 }
@@ -223,6 +248,14 @@ impl Rule {
             Self::Attest { is_own: false } => Level::UNLISTED,
             Self::Listed(_) | Self::Attest { .. } => Level::SELF_HOSTED,
         })
+    }
+}
+
+/// `builder.id` of whatever runs where the certificate says that the job ran.
+fn runner(certificate: &SignerCertificate) -> &'static str {
+    match certificate.claim("runner_environment") {
+        Some("github-hosted") => GITHUB_HOSTED,
+        _ => SELF_HOSTED,
     }
 }
 

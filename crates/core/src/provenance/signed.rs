@@ -27,7 +27,8 @@ pub enum ProvenanceTrust<'a> {
 pub struct Named<'a> {
     /// Who, and whose timestamps and logs count.
     pub trust: Trust<'a>,
-    /// Certificates for envelopes that bring none, DER, the leaf first.
+    /// The signer's certificate and those above it, DER, the leaf first: for envelopes that bring none, and of a bundle the
+    /// leaf has to be this one.
     pub certificates: &'a [Vec<u8>],
 }
 
@@ -75,7 +76,7 @@ pub fn check_document(document: &Document, trust: ProvenanceTrust<'_>) -> Result
             let (payload, signer) = take_apart(logged.verify(&roots.sigstore)?);
             (payload, SignedBy::Workflow(signer))
         }
-        (ProvenanceTrust::Named(named), Document::Bundle(bundle)) => check_bundle(bundle, named.trust)?,
+        (ProvenanceTrust::Named(named), Document::Bundle(bundle)) => check_bundle(bundle, named)?,
         (ProvenanceTrust::Named(Named { trust, .. }), Document::Logged(logged)) => match trust.signer {
             SignerTrust::Sigstore(sigstore) => by_identity(logged.verify(sigstore.root)?, sigstore.signer)?,
             // These have no use for an entry.
@@ -106,19 +107,35 @@ fn by_identity(
     Ok((payload, SignedBy::Identity(signer)))
 }
 
-fn check_bundle(bundle: &[u8], trust: Trust<'_>) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
+fn check_bundle(bundle: &[u8], named: Named<'_>) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
+    let Named { trust, certificates } = named;
     if let SignerTrust::Sigstore(sigstore) = trust.signer {
         return by_identity(verify_attestation(bundle, sigstore.root, None)?, sigstore.signer);
     }
     let bundle = Bundle::parse(bundle).map_err(ProvenanceError::Bundle)?;
     let verified = check_signature(&bundle, trust)?;
     let evidence = verified.evidence().clone();
+    if let (Some(given), Some(certificate)) = (certificates.first(), &evidence.certificate) {
+        require_same(given, certificate.path.leaf())?;
+    }
     // OMS once had an encoding of its own for what is signed; attestations never did.
     let payload = verified.get().dsse_payload().ok_or_else(|| SignatureError::DoesNotVerify {
         algorithm: evidence.key_algorithm,
         key: evidence.key_hint.clone(),
     })?;
     Ok((Arc::clone(payload), SignedBy::Key(Box::new(evidence))))
+}
+
+/// A certificate that was given is the signer's, in a bundle that brings one too.
+fn require_same(given: &[u8], found: &Certificate) -> Result<(), ProvenanceError> {
+    if given == found.der() {
+        return Ok(());
+    }
+    let describe = |certificate: &Certificate| {
+        format!("`{}` with the SHA-256 {}", certificate.subject(), certificate.fingerprint())
+    };
+    let expected = Certificate::from_der(given).map_or_else(|_| "another".to_owned(), |given| describe(&given));
+    Err(SignatureError::Identity { expected, found: vec![describe(found)] }.into())
 }
 
 /// Checks an envelope without a bundle: a key, or certificates that are valid now, since nothing dates the signature.
@@ -168,14 +185,19 @@ fn check_with_certificates(
     trust: CertificateTrust<'_>,
     given: &[Vec<u8>],
 ) -> Result<Evidence, ProvenanceError> {
-    let brought = envelope.signatures.iter().find(|signature| !signature.certificates.is_empty());
-    let chain = match brought {
-        _ if !given.is_empty() => given,
-        Some(signature) => &signature.certificates,
-        None => return Err(ProvenanceError::NoCertificate),
-    };
-    let (key, certificate) = check_certificates(chain, trust, None)?;
-    Ok(Evidence { certificate: Some(certificate), ..check_with_key(envelope, &key)? })
+    let brought = envelope.signatures.iter().map(|signature| signature.certificates.as_slice());
+    let chains: Vec<&[Vec<u8>]> =
+        if given.is_empty() { brought.filter(|chain| !chain.is_empty()).collect() } else { vec![given] };
+    // One signature that counts is enough (DSSE), whatever others have been added.
+    let mut refusal = None;
+    for chain in chains {
+        let checked = check_certificates(chain, trust, None).map_err(ProvenanceError::from);
+        match checked.and_then(|(key, certificate)| Ok((check_with_key(envelope, &key)?, certificate))) {
+            Ok((evidence, certificate)) => return Ok(Evidence { certificate: Some(certificate), ..evidence }),
+            Err(error) => drop(refusal.get_or_insert(error)),
+        }
+    }
+    Err(refusal.unwrap_or(ProvenanceError::NoCertificate))
 }
 
 /// What is known of a signature that came without a bundle.

@@ -94,6 +94,9 @@ pub(super) fn complete(mut facts: Facts) -> Result<Facts, InvalidProvenance> {
     if let Some(name) = facts.parameters.keys().find(|name| !EXTERNAL_PARAMETERS.contains(&name.as_str())) {
         return Err(InvalidProvenance::UnknownParameter { name: name.clone() });
     }
+    if facts.parameters.get("parameters").is_some_and(|parameters| !parameters.is_object()) {
+        return Err(InvalidProvenance::Member { member: "externalParameters.parameters", expected: "an object" });
+    }
     let source = facts.parameters.get("source");
     let entry_point = source.and_then(|source| source.get("entryPoint")).and_then(Value::as_str);
     facts.entry_point = entry_point.map(str::to_owned);
@@ -291,6 +294,11 @@ mod tests {
     fn the_external_parameters_are_closed() {
         let closed = complete(facts(&json!([]), &json!({ "command": [], "extra": 1 })));
         assert!(matches!(closed, Err(InvalidProvenance::UnknownParameter { name }) if name == "extra"));
+        // Nobody could tell which of them were expected.
+        for parameters in [json!([{ "lr": "0.1" }]), json!("lr=0.1"), json!(null)] {
+            let other = complete(facts(&json!([]), &json!({ "parameters": parameters })));
+            assert!(matches!(other, Err(InvalidProvenance::Member { member: "externalParameters.parameters", .. })));
+        }
         let read = complete(facts(
             &json!([
                 { "uri": "git+https://g.example/o/n@refs/heads/main", "annotations": { "role": "source" } },

@@ -10,6 +10,7 @@ mod bundles;
 mod errors;
 mod events;
 mod extensions;
+mod jobs;
 mod members;
 mod statements;
 mod vectors;

@@ -1,14 +1,14 @@
 //! What provenance is asked about: a digest, a file, or a model that is a directory.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::File;
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use model_transparency::hash::ReadAt;
+use model_transparency::hash::{ReadAt, ReadError};
 use model_transparency::manifest::{Manifest, Parameters, Resource};
-use model_transparency::model::{LocalModel, ModelPath, ModelSource, SymlinkPolicy, Unlisted, WalkRules};
+use model_transparency::model::{IgnoreRules, LocalModel, ModelPath, ModelSource, SymlinkPolicy, Unlisted, WalkRules};
 use model_transparency::provenance::{Artifact, ArtifactDigests, ModelDigests};
 use model_transparency::verify::Verdict;
 
@@ -30,11 +30,14 @@ impl ReadArtifact {
     }
 }
 
-/// The digest that `artifact` is, if it is one (`sha256:HEX`, `NAME@sha256:HEX`) and no file is called so.
-pub(super) fn digest(artifact: &str) -> Option<Result<ArtifactDigests, Failure>> {
+/// The digest that `artifact` is, if it is one: `sha256:HEX`, `NAME@sha256:HEX`.
+///
+/// What files there are does not matter: whoever may put one here would choose what is verified. A file that is called so
+/// is `./sha256:HEX`, which is the name of no image.
+pub(crate) fn digest(artifact: &str) -> Option<Result<ArtifactDigests, Failure>> {
     let digest = artifact.rsplit_once('@').map_or(artifact, |(_, digest)| digest);
     let (algorithm, hex) = digest.split_once(':')?;
-    if !matches!(algorithm, "sha256" | "sha384" | "sha512") || Path::new(artifact).exists() {
+    if !matches!(algorithm, "sha256" | "sha384" | "sha512") || artifact.starts_with(['.', '/']) {
         return None;
     }
     let mut digests = ArtifactDigests::default();
@@ -49,12 +52,21 @@ pub(super) fn digest(artifact: &str) -> Option<Result<ArtifactDigests, Failure>>
 pub(super) fn require(artifact: &str) -> Result<(), Failure> {
     match digest(artifact) {
         Some(found) => found.map(drop),
-        None => open(Path::new(artifact)).map(drop),
+        None => stat(Path::new(artifact)).map(drop),
     }
 }
 
+/// What is at `path`: a file or a directory. Anything else could be read for ever.
+fn stat(path: &Path) -> Result<Metadata, Failure> {
+    let metadata = path.metadata().map_err(|error| Failure::unreadable("the file", path, &error))?;
+    if !metadata.is_dir() {
+        LocalModel::locate(path, SymlinkPolicy::Allow)?;
+    }
+    Ok(metadata)
+}
+
 /// Reads the artifact, with `algorithms` beside SHA-256. What is at `beside` is no part of a directory.
-pub(crate) fn read(
+pub(super) fn read(
     artifact: &str,
     algorithms: &BTreeSet<&str>,
     scope: &ScopeArgs,
@@ -62,27 +74,49 @@ pub(crate) fn read(
     global: &Global,
     console: &Console,
 ) -> Result<ReadArtifact, Failure> {
-    if let Some(digests) = digest(artifact) {
-        return digests.map(ReadArtifact::of);
+    match digest(artifact) {
+        Some(digests) => digests.map(ReadArtifact::of),
+        None => read_path(Path::new(artifact), algorithms, scope, beside, global, console),
     }
-    let path = Path::new(artifact);
-    let file = open(path)?;
-    let metadata = file.metadata().map_err(|error| Failure::unreadable("the file", path, &error))?;
-    if metadata.is_dir() {
+}
+
+/// The same of what is at a path, whatever it is called.
+pub(crate) fn read_path(
+    path: &Path,
+    algorithms: &BTreeSet<&str>,
+    scope: &ScopeArgs,
+    beside: &Path,
+    global: &Global,
+    console: &Console,
+) -> Result<ReadArtifact, Failure> {
+    if stat(path)?.is_dir() {
         let model = ModelArgs { path: path.to_owned(), scope: scope.clone() };
         return directory(&model, algorithms, beside, global, console);
     }
-    let total_bytes = metadata.len();
-    let digests = console.hashing(
-        global.jobs,
-        || total_bytes,
-        |options| ArtifactDigests::of(Counted { inner: file, count: options.progress_bytes }, algorithms),
-    );
-    digests.map(ReadArtifact::of).map_err(|error| Failure::unreadable("the file", path, &error))
+    let (everything, nothing) = (IgnoreRules::default(), HashSet::new());
+    let model = LocalModel::open(path, &LocalModel::signing_rules(SymlinkPolicy::Allow, &everything, &nothing))?;
+    let total_bytes = model.files().iter().map(|file| file.length_bytes).sum();
+    let digests =
+        console.hashing(global.jobs, || total_bytes, |options| hash(&model, 0, algorithms, options.progress_bytes));
+    digests.map(ReadArtifact::of).map_err(|error| unreadable(&path.display().to_string(), &error))
 }
 
-fn open(path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|error| Failure::unreadable("the file", path, &error))
+/// Hashes a file, unless it changes meanwhile.
+fn hash(
+    model: &LocalModel,
+    file: usize,
+    algorithms: &BTreeSet<&str>,
+    count: Option<&AtomicU64>,
+) -> Result<ArtifactDigests, ReadError> {
+    let file = model.open(file)?;
+    let inner = Sequential { file: file.as_ref(), offset: 0 };
+    let digests = ArtifactDigests::of(Counted { inner, count }, algorithms).map_err(ReadError::Io)?;
+    file.finish()?;
+    Ok(digests)
+}
+
+fn unreadable(path: &str, error: &ReadError) -> Failure {
+    Failure::could_not_check("unreadable", format!("`{path}`: {error}"))
 }
 
 fn directory(
@@ -108,7 +142,7 @@ pub(crate) fn signed(
     algorithms: &BTreeSet<&str>,
     global: &Global,
     console: &Console,
-) -> Result<Artifact, Failure> {
+) -> Result<ModelDigests, Failure> {
     let signed = verdict.statement.manifest();
     let listed: HashSet<&str> = signed.resources().iter().map(Resource::path).collect();
     let mut ignore = verdict.ignored.clone();
@@ -124,7 +158,7 @@ pub(crate) fn signed(
         || total_bytes,
         |options| Manifest::of(&model, Parameters::new(symlinks), options),
     )?;
-    with_algorithms(&model, &manifest, algorithms).map(Artifact::Model)
+    with_algorithms(&model, &manifest, algorithms)
 }
 
 /// The digests of a model that was hashed, with those of `algorithms` beside them.
@@ -138,11 +172,7 @@ fn with_algorithms(
         let paths: HashMap<String, usize> =
             model.files().iter().enumerate().map(|(index, file)| (file.path.to_string(), index)).collect();
         for (path, index) in paths {
-            let failed = |error: String| Failure::could_not_check("unreadable", format!("`{path}`: {error}"));
-            let file = model.open(index).map_err(|error| failed(error.to_string()))?;
-            let reader = Sequential { file: file.as_ref(), offset: 0 };
-            let more = ArtifactDigests::of(reader, algorithms).map_err(|error| failed(error.to_string()))?;
-            file.finish().map_err(|error| failed(error.to_string()))?;
+            let more = hash(model, index, algorithms, None).map_err(|error| unreadable(&path, &error))?;
             digests.add(&path, more);
         }
     }

@@ -37,7 +37,7 @@ pub(crate) struct SignerArgs {
     #[arg(long, help_heading = HEADING, value_name = "FILE")]
     certificate_chain: Vec<PathBuf>,
 
-    /// The signer's certificate, in PEM, for an envelope that does not bring it
+    /// The signer's certificate, in PEM: an envelope need not bring it, and a bundle has to bring this one
     #[arg(long, help_heading = HEADING, value_name = "FILE")]
     certificate: Option<PathBuf>,
 

@@ -11,7 +11,7 @@ use clap::{ArgAction, Subcommand};
 use model_transparency::envelope::Bundle;
 use model_transparency::log::LogKeys;
 use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
-use model_transparency::provenance::{Artifact, ModelDigests};
+use model_transparency::provenance::{Artifact, Match, ModelDigests};
 use model_transparency::trust::{LogTrust, SignerTrust, TimestampTrust, Trust, UnknownLogs};
 use model_transparency::verify::{CompareError, CompareOptions, Verdict, check_signature, compare};
 
@@ -277,19 +277,23 @@ fn of_the_same<'a>(
         return provenance.find(&Artifact::Model(model), coverage).map_err(named);
     }
     if !is_file {
-        return match provenance.find(&Artifact::Model(ModelDigests::whole_of(manifest)), coverage) {
-            Ok(found) => Ok(found),
-            Err(_) => {
-                let artifact = artifact::signed(path, verdict, &algorithms, global, console)?;
-                provenance.find(&artifact, coverage).map_err(named)
-            }
-        };
+        let has_names =
+            |found: &Match| matches!(found, Match::Directory { subject, .. } if subject.digest.contains_key("dirHash"));
+        let whole = ModelDigests::whole_of(manifest);
+        let knows_names = whole.whole().contains_key("dirHash");
+        match provenance.find(&Artifact::Model(whole), coverage) {
+            Ok(found) if knows_names || !has_names(found.provenance.found()) => return Ok(found),
+            _ => {}
+        }
+        let model = artifact::signed(path, verdict, &algorithms, global, console)?;
+        let as_signed = Artifact::Model(model.clone().with_root_of(manifest));
+        return provenance
+            .find(&as_signed, coverage)
+            .or_else(|_| provenance.find(&Artifact::Model(model), coverage))
+            .map_err(named);
     }
-    let Some(text) = path.to_str() else {
-        return Err(Failure::usage(format!("`{}`: expected a path in UTF-8", path.display())));
-    };
     let scope = &common.model.scope;
-    let artifact = artifact::read(text, &algorithms, scope, signature, global, console)?;
+    let artifact = artifact::read_path(path, &algorithms, scope, signature, global, console)?;
     provenance.find(&artifact.artifact, coverage).map_err(named)
 }
 

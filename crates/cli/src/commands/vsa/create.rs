@@ -10,12 +10,12 @@ use model_transparency::provenance::vsa::{
 };
 
 use crate::args::{Global, InstanceArgs, ScopeArgs, SigningArgs};
-use crate::commands::provenance::{Checked, Outcome, ProvenanceArgs, ProvenanceSignerArgs, Request, verify};
+use crate::commands::provenance::{Checked, Outcome, ProvenanceArgs, ProvenanceSignerArgs, Request, artifact, verify};
 use crate::commands::sign::StatementSigner;
 use crate::failure::Failure;
 use crate::inputs::now;
 use crate::output::{Answer, Console, Written, created_answer};
-use crate::signature_file::check_output;
+use crate::signature_file::{check_inside, check_output};
 
 const SUMMARY: &str = "Summary";
 
@@ -125,7 +125,12 @@ impl Args {
             .chain(self.instance.inputs())
             .chain(self.signing.inputs())
             .collect();
-        check_output("--output", &self.output, &inputs)
+        check_output("--output", &self.output, &inputs)?;
+        let models = self.artifacts.iter().filter(|artifact| artifact::digest(artifact).is_none());
+        for model in models.filter_map(|model| Path::new(model).canonicalize().ok()) {
+            check_inside("--output", &self.output, &model)?;
+        }
+        Ok(())
     }
 
     /// What is said of these.
@@ -153,12 +158,11 @@ impl Args {
 /// An artifact as a subject.
 fn subject(checked: &Checked) -> Subject {
     let digests = checked.digests.iter().map(|(algorithm, hex)| digest(algorithm, hex)).collect();
-    // Where the file is here is nobody else's business.
-    let path = Path::new(&checked.name);
-    let name = if path.exists() {
-        path.file_name().map(|name| name.to_string_lossy().into_owned())
-    } else {
+    let name = if artifact::digest(&checked.name).is_some() {
         checked.name.rsplit_once('@').map(|(image, _)| image.to_owned())
+    } else {
+        // Where the file is here is nobody else's business.
+        Path::new(&checked.name).file_name().map(|name| name.to_string_lossy().into_owned())
     };
     Subject { name, digests }
 }

@@ -2,6 +2,7 @@
 
 mod builder_map;
 mod gitlab;
+mod hostile;
 mod joined;
 mod models;
 mod public;

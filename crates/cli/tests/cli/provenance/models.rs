@@ -43,7 +43,7 @@ fn dir_hash() -> String {
 }
 
 fn files() -> Value {
-    json!([subject("config.json", CONFIG), subject("dist/sub/weights.bin", WEIGHTS), subject("log.txt", "log")])
+    json!([subject("dist/config.json", CONFIG), subject("dist/sub/weights.bin", WEIGHTS), subject("log.txt", "log")])
 }
 
 /// What no provenance of the whole directory is of.
