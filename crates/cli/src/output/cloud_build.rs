@@ -8,7 +8,8 @@ use serde_json::json;
 use super::text::signed_json;
 use super::{Answer, Fields, GOOD, count};
 
-const NOT_CHECKED: &str = "what the build did, and when: nothing dates the signature";
+const NOT_CHECKED: &str =
+    "what the build did, for whom (anybody can have it build a source), and when: nothing dates the signature";
 
 /// The answer of `provenance verify` for images, each with the entry that holds.
 pub(crate) fn cloud_build_answer(

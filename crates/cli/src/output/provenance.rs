@@ -79,8 +79,11 @@ pub(super) fn add_provenance(
     if more > 0 {
         fields.add("or", format!("{more} more"));
     }
-    let entry_point = facts.entry_point.as_deref().unwrap_or("(entry point not recorded)");
-    fields.add("triggered by", format!("{}, {entry_point}", facts.event.as_deref().unwrap_or("(event not recorded)")));
+    let trigger: Vec<&str> = [&facts.event, &facts.entry_point].into_iter().flatten().map(String::as_str).collect();
+    fields.add("triggered by", if trigger.is_empty() { "(not recorded)".to_owned() } else { trigger.join(", ") });
+    if policy.names_training() {
+        fields.add("trained with", "the datasets, base models and parameters that were asked for");
+    }
     add_signer(fields, provenance.signed_by(), policy);
     if let Some(log) = asked_log {
         fields.add("", format!("fetched from {log}: the provenance came without it"));
@@ -90,9 +93,9 @@ pub(super) fn add_provenance(
 }
 
 fn add_source(fields: &mut Fields, label: &str, source: &SourceFacts, as_asked: &str) {
-    let uri = source.uri.strip_prefix("https://github.com/").unwrap_or(&source.uri);
-    fields.add(label, format!("{uri}, {}{as_asked}", source.reference.as_deref().unwrap_or("(no reference recorded)")));
-    fields.add("", format!("commit {}", source.commit.as_deref().unwrap_or("(not recorded)")));
+    let reference = source.reference.as_deref().unwrap_or("(reference not recorded)");
+    fields.add(label, format!("{}{as_asked}", source.uri));
+    fields.add("", format!("{reference}, commit {}", source.commit.as_deref().unwrap_or("not recorded")));
 }
 
 fn add_signer(fields: &mut Fields, signed_by: &SignedBy, policy: &PolicyArgs) {

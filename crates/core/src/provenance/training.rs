@@ -1,6 +1,8 @@
 //! Provenance of training: the project's own build type (`docs/buildtypes/ml-training/v1.md`), and what a verifier expects
 //! of a model's datasets, base models and parameters.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::statement::Statement;
@@ -70,7 +72,23 @@ enum Role {
     BaseModel,
 }
 
+/// Every role that a dependency may have.
+const ROLES: [&str; 6] = ["source", "dataset", "base-model", "image", "config", "package"];
+
+/// What `annotations.role` of a dependency says.
+fn role_of(dependency: &Dependency) -> Option<&str> {
+    dependency.annotations.get("role").and_then(Value::as_str)
+}
+
 impl Role {
+    /// The external parameter that lists the inputs of this role.
+    const fn parameter(self) -> &'static str {
+        match self {
+            Self::Dataset => "datasets",
+            Self::BaseModel => "baseModels",
+        }
+    }
+
     /// `annotations.role` of a dependency, and how people call it.
     const fn names(self) -> (&'static str, &'static str) {
         match self {
@@ -100,14 +118,41 @@ pub(super) fn complete(mut facts: Facts) -> Result<Facts, InvalidProvenance> {
     let source = facts.parameters.get("source");
     let entry_point = source.and_then(|source| source.get("entryPoint")).and_then(Value::as_str);
     facts.entry_point = entry_point.map(str::to_owned);
-    facts.sources.retain(|source| !source.uri.is_empty());
+    if !facts.dependencies.iter().all(|one| role_of(one).is_some_and(|role| ROLES.contains(&role))) {
+        let member = "resolvedDependencies[].annotations.role";
+        return Err(InvalidProvenance::Member { member, expected: "one that the build type has" });
+    }
+    for role in [Role::Dataset, Role::BaseModel] {
+        check_listed(&facts, role)?;
+    }
     // Datasets and base models may be in Git too, and what was built is not.
-    let is_source = |one: &&Dependency| one.annotations.get("role").and_then(Value::as_str) == Some("source");
+    let is_source = |one: &&Dependency| role_of(one) == Some("source");
     facts.sources = facts.dependencies.iter().filter(is_source).map(Dependency::as_source).collect();
     facts.remarks.push(
-        "the run was described by whoever trained the model: what it says of the training is their word".to_owned(),
+        "the run was described by whoever trained the model, and its command, configuration, image and outputs were \
+         compared with nothing"
+            .to_owned(),
     );
     Ok(facts)
+}
+
+/// What the parameters list of a role are the dependencies of that role: else an expectation would see the half of it.
+fn check_listed(facts: &Facts, role: Role) -> Result<(), InvalidProvenance> {
+    let (annotation, _) = role.names();
+    let member = match role {
+        Role::Dataset => "externalParameters.datasets",
+        Role::BaseModel => "externalParameters.baseModels",
+    };
+    let invalid = || InvalidProvenance::Member { member, expected: "the URIs of the dependencies of that role" };
+    let listed: BTreeSet<&str> = match facts.parameters.get(role.parameter()) {
+        None => BTreeSet::new(),
+        Some(Value::Array(uris)) => uris.iter().map(Value::as_str).collect::<Option<_>>().ok_or_else(invalid)?,
+        Some(_) => return Err(invalid()),
+    };
+    let inputs = facts.dependencies.iter().filter(|one| role_of(one) == Some(annotation));
+    let inputs: BTreeSet<&str> = inputs.map(|one| one.uri.as_str()).collect();
+    // Those that nobody chose, such as what a framework fetches by itself, may be dependencies alone.
+    if listed.is_subset(&inputs) { Ok(()) } else { Err(invalid()) }
 }
 
 /// The level of what the tenant's own builder says.
@@ -179,7 +224,7 @@ fn check_inputs(facts: &Facts, role: Role, expected: &[InputExpectation]) -> Res
         return Ok(());
     }
     let (annotation, what) = role.names();
-    let has_role = |one: &&Dependency| one.annotations.get("role").and_then(Value::as_str) == Some(annotation);
+    let has_role = |one: &&Dependency| role_of(one) == Some(annotation);
     let found: Vec<&Dependency> = facts.dependencies.iter().filter(has_role).collect();
     let describe = |one: &Dependency| match one.digest.get("sha256") {
         Some(sha256) => format!("{}@sha256:{sha256}", one.uri),
@@ -310,5 +355,24 @@ mod tests {
         assert_eq!(read.entry_point.as_deref(), Some("train.py"));
         assert_eq!(read.sources.len(), 1);
         assert_eq!(level(&read), Some(TENANT));
+    }
+
+    #[test]
+    fn every_input_is_a_dependency_of_its_role() {
+        let dataset = json!([{ "uri": "hf://d", "annotations": { "role": "dataset" } }]);
+        let of = |dependencies: &Value, parameters: &Value| complete(facts(dependencies, parameters)).map(drop);
+        assert!(of(&dataset, &json!({ "datasets": ["hf://d"] })).is_ok());
+        assert!(of(&dataset, &json!({})).is_ok());
+        for parameters in [
+            json!({ "datasets": ["hf://d", "hf://evil"] }),
+            json!({ "datasets": "hf://d" }),
+            json!({ "datasets": [1] }),
+            json!({ "baseModels": ["hf://d"] }),
+        ] {
+            assert!(matches!(of(&dataset, &parameters), Err(InvalidProvenance::Member { .. })), "{parameters}");
+        }
+        for other in [json!([{ "uri": "hf://d" }]), json!([{ "uri": "hf://d", "annotations": { "role": "data" } }])] {
+            assert!(matches!(of(&other, &json!({})), Err(InvalidProvenance::Member { .. })), "{other}");
+        }
     }
 }

@@ -168,6 +168,11 @@ impl PolicyArgs {
         ])
     }
 
+    /// Whether something was expected of training.
+    pub(crate) fn names_training(&self) -> bool {
+        self.training_flag().is_some()
+    }
+
     fn training_flag(&self) -> Option<&'static str> {
         given(&[
             ("--expect-dataset", !self.expect_dataset.is_empty()),
