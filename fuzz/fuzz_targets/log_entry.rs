@@ -17,7 +17,7 @@ use log::base64;
 
 static LOG: LazyLock<log::Log> = LazyLock::new(log::Log::new);
 
-const BODIES: [(&str, &str, &str); 4] = [
+const BODIES: [(&str, &str, &str); 5] = [
     (
         "hashedrekord",
         "0.0.2",
@@ -37,6 +37,11 @@ const BODIES: [(&str, &str, &str); 4] = [
         "intoto",
         "0.0.2",
         r#"{"content":{"envelope":{"payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"QUFBQQ==","publicKey":"AAAA"}]},"hash":{"algorithm":"sha256","value":"00"},"payloadHash":{"algorithm":"sha256","value":"00"}}}"#,
+    ),
+    (
+        "intoto",
+        "0.0.1",
+        r#"{"content":{"hash":{"algorithm":"sha256","value":"00"},"payloadHash":{"algorithm":"sha256","value":"00"}},"publicKey":"AAAA"}"#,
     ),
 ];
 
@@ -65,7 +70,8 @@ fuzz_target!(|input: (u8, bool, u16, u8, &[u8])| {
     let key: &PublicKey = LOG.keys.iter().next().expect("there is one").key();
     for json in [bytes, entry.as_slice()] {
         let Ok(entry) = LogEntry::from_json(json) else { continue };
-        let envelope = LoggedEnvelope { payload: b"payload", signature: b"signature", signer: LoggedSigner::Key(key) };
+        let (payload, signature, text) = (&b"payload"[..], &b"signature"[..], Some(&b"envelope"[..]));
+        let envelope = LoggedEnvelope { payload, signature, text, signer: LoggedSigner::Key(key) };
         // No digest in these bodies is that of the payload.
         assert!(entry.verify(&envelope, &LOG.keys, UnixTime(1_000)).is_err());
     }

@@ -19,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use self::case::{Case, Verdict};
+pub(crate) use self::install::install;
 use crate::bench;
 use crate::outcome::Outcome;
 use crate::process;
@@ -83,7 +84,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         println!("==> slsa-verifier is skipped: no `slsa` in MODEL_SIGNING_VECTORS");
         return Ok(Outcome { skipped: 1, ..Outcome::default() });
     };
-    let theirs = offline(&Tool::new("theirs", install::install()?));
+    let theirs = offline(&Tool::new("theirs", install()?));
     let program = options.tool.as_deref().map_or_else(|| workspace.build_release(), |path| Ok(path.canonicalize()?))?;
     let ours = offline(&Tool::new("ours", program));
 

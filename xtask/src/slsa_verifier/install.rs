@@ -20,7 +20,7 @@ pub(super) const VERSION: &str = "v2.7.1";
 ///
 /// # Errors
 /// If there is no Go, or the build fails.
-pub(super) fn install() -> Result<PathBuf> {
+pub(crate) fn install() -> Result<PathBuf> {
     let go = go::version().context("slsa-verifier is built with Go")?;
     SLSA_VERIFIER.install(&go::cache("slsa-verifier")?, &go)
 }

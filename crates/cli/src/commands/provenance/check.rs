@@ -143,9 +143,10 @@ fn with_hint(error: ProvenanceError, document: &Document, trust: ProvenanceTrust
     let is_undated = matches!(error, ProvenanceError::Undated);
     let failure = Failure::from(error);
     match (document, trust) {
-        (Document::Envelope { .. }, ProvenanceTrust::GitHub(_)) if is_undated => {
-            failure.with_hint("--online (beside a signature or a summary: --provenance-online) asks the log; if a key signed it (Tekton Chains, cosign): --key FILE")
-        }
+        (Document::Envelope { .. }, ProvenanceTrust::GitHub(_)) if is_undated => failure.with_hint(
+            "--online asks the log; if a key signed it (Tekton Chains, cosign): --key FILE. Beside a signature or a \
+                 summary these are --provenance-online and --provenance-key",
+        ),
         _ => failure,
     }
 }
