@@ -40,6 +40,10 @@ impl RepositoryArgs {
     pub(crate) fn repository(&self, root: &RootArgs) -> Result<TufRepository, Failure> {
         match &self.mirror {
             Some(url) => mirror(url, root),
+            // clap does not ask for a flag that another one excludes.
+            None if root.root.is_some() => {
+                Err(Failure::usage("--root is for a repository of your own: give its URL with --mirror"))
+            }
             None if self.use_staging => Ok(TufRepository::public(Instance::Staging)),
             None => Ok(TufRepository::public(Instance::Production)),
         }

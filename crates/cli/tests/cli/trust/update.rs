@@ -251,6 +251,7 @@ fn a_wrong_command_line_is_told() {
     let machine = Machine::new(&repository);
     machine.fails("trust update --root root.json", 2, &["--mirror <URL>"]);
     machine.fails("trust update --mirror URL --use-staging", 2, &["cannot be used with"]);
+    machine.fails("trust update --use-staging --root root.json", 2, &["--root is for a repository of your own"]);
     machine.fails("trust update --mirror ftp://example.com", 2, &["`http` or `https`, found one of `ftp`"]);
     machine.fails("trust update --mirror nowhere", 2, &["--mirror: expected a URL"]);
     machine.fails("trust update --mirror URL --root missing", 3, &["the root metadata `missing` cannot be read"]);
