@@ -140,8 +140,12 @@ impl Attester {
     }
 }
 
-/// An entry of version 1 as a bundle has it.
-fn bundled(answer: &Value) -> Value {
+/// The entry in an answer of a log with version 1, as a bundle has it.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn bundled(answer: &Value) -> Value {
     let entry = answer.as_object().and_then(|entries| entries.values().next()).expect("an entry");
     let recoded = |hex: &Value| base64(&hex.as_str().and_then(from_hex).expect("hex"));
     let number = |value: &Value| value.as_u64().expect("a number").to_string();

@@ -36,7 +36,7 @@ mod merkle;
 mod service;
 mod services;
 
-pub use attestation::{Attester, Identity};
+pub use attestation::{Attester, Identity, bundled};
 pub use claims::Claims;
 pub use config::{Logs, Selector, SigningConfig};
 pub use desk::{Fault, Lie, Seen};

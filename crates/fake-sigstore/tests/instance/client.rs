@@ -10,7 +10,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fake_sigstore::{Claims, Instance, Service};
+use fake_sigstore::{Claims, Instance, Service, bundled};
 use serde_json::{Value, json};
 use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::{Bundle, Sha256Hash};
@@ -123,8 +123,7 @@ impl Signer {
     pub(crate) fn log_v1(&self, sigstore: &Instance, signed: &Signed) -> Value {
         let answer = post(&log_url(sigstore, Service::RekorV1), &self.dsse_entry(signed));
         assert_eq!(answer.status, 201, "{}", answer.text());
-        let answer = answer.json();
-        bundled(answer.as_object().and_then(|entries| entries.values().next()).expect("an entry"))
+        bundled(&answer.json())
     }
 
     pub(crate) fn dsse_entry(&self, signed: &Signed) -> Value {
@@ -234,31 +233,6 @@ pub(crate) fn verify_as(sigstore: &Instance, bundle: &Value, policy: Verificatio
 pub(crate) fn log_url(sigstore: &Instance, log: Service) -> String {
     let version = if log == Service::RekorV1 { 1 } else { 2 };
     format!("{}/api/v{version}/log/entries", sigstore.url(log))
-}
-
-/// An entry of version 1 as a bundle has it.
-fn bundled(entry: &Value) -> Value {
-    let recoded = |hex: &Value| base64(&base16ct::lower::decode_vec(hex.as_str().expect("hex")).expect("hex"));
-    let number = |value: &Value| value.as_u64().expect("a number").to_string();
-    let proof = &entry["verification"]["inclusionProof"];
-    let hashes: Vec<_> = proof["hashes"].as_array().expect("hashes").iter().map(recoded).collect();
-    let body = STANDARD.decode(entry["body"].as_str().expect("a body")).expect("base64");
-    let body: Value = serde_json::from_slice(&body).expect("JSON");
-    json!({
-        "logIndex": number(&entry["logIndex"]),
-        "logId": { "keyId": recoded(&entry["logID"]) },
-        "kindVersion": { "kind": body["kind"], "version": body["apiVersion"] },
-        "integratedTime": number(&entry["integratedTime"]),
-        "inclusionPromise": { "signedEntryTimestamp": entry["verification"]["signedEntryTimestamp"] },
-        "inclusionProof": {
-            "logIndex": number(&proof["logIndex"]),
-            "rootHash": recoded(&proof["rootHash"]),
-            "treeSize": number(&proof["treeSize"]),
-            "hashes": hashes,
-            "checkpoint": { "envelope": proof["checkpoint"] },
-        },
-        "canonicalizedBody": entry["body"],
-    })
 }
 
 pub(crate) fn base64(bytes: &[u8]) -> String {
