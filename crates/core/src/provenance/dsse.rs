@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, InvalidCertificate};
 use crate::envelope::{self, InvalidJson, Object, PAYLOAD_TYPE};
 
 /// The largest envelope that is read: 16 MiB.
@@ -65,8 +65,8 @@ impl Envelope {
         let mut signatures = Vec::new();
         for Object(SignatureIn { sig, keyid, cert }) in wire.signatures {
             let key_id = keyid.filter(|id| !id.is_empty());
-            let certificates =
-                cert.filter(|pem| !pem.is_empty()).map_or_else(|| Ok(Vec::new()), |pem| certificates(&pem))?;
+            let certificates = cert.filter(|pem| !pem.is_empty()).map(|pem| certificates_der(pem.as_bytes()));
+            let certificates = certificates.transpose()?.unwrap_or_default();
             let signature = base64("signatures[].sig", &sig)?;
             signatures.push(EnvelopeSignature { key_id, signature, certificates });
         }
@@ -99,10 +99,9 @@ fn base64(member: &'static str, text: &str) -> Result<Vec<u8>, InvalidEnvelope> 
     }
 }
 
-fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, InvalidEnvelope> {
-    let read = Certificate::from_file(pem.as_bytes())
-        .map_err(|error| InvalidEnvelope::Certificate { reason: error.to_string() })?;
-    Ok(read.iter().map(|certificate| certificate.der().to_vec()).collect())
+/// The certificates of a PEM text, DER.
+pub(super) fn certificates_der(pem: &[u8]) -> Result<Vec<Vec<u8>>, InvalidCertificate> {
+    Ok(Certificate::from_file(pem)?.iter().map(|certificate| certificate.der().to_vec()).collect())
 }
 
 #[derive(Deserialize)]
@@ -164,11 +163,8 @@ pub enum InvalidEnvelope {
         error: base64::DecodeError,
     },
     /// A certificate beside a signature can't be read.
-    #[error("`signatures[].cert`: {reason}")]
-    Certificate {
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error("`signatures[].cert`: {0}")]
+    Certificate(#[from] InvalidCertificate),
     /// A member has nothing in it.
     #[error("`{member}`: expected some bytes, found none")]
     Empty {
@@ -216,7 +212,7 @@ mod tests {
             assert!(matches!(Envelope::parse(text.as_bytes()), Err(InvalidEnvelope::Json(_))), "{text}");
         }
         let certificate = r#"[{"sig":"AA==","cert":"x"}]"#;
-        assert!(matches!(envelope("e30=", PAYLOAD_TYPE, certificate), Err(InvalidEnvelope::Certificate { .. })));
+        assert!(matches!(envelope("e30=", PAYLOAD_TYPE, certificate), Err(InvalidEnvelope::Certificate(_))));
         let long = vec![b' '; usize::try_from(MAX_ENVELOPE_BYTES).expect("fits") + 1];
         assert!(matches!(Envelope::parse(&long), Err(InvalidEnvelope::TooLarge)));
     }

@@ -15,7 +15,7 @@ use super::dsse::{Envelope, EnvelopeSignature};
 use crate::certificate::Certificate;
 use crate::envelope::{LogEntryRecord, PAYLOAD_TYPE};
 use crate::log::{EntryKind, LogEntry};
-use crate::sigstore::{Attestation, LoggedText, SigstoreError, TrustedRoot, verify_logged_text};
+use crate::sigstore::{Attestation, LoggedText, SignerRule, SigstoreError, TrustedRoot, verify_logged_text};
 
 /// An envelope whose entry is to be found. Nothing of it is verified.
 #[derive(Debug)]
@@ -102,8 +102,8 @@ impl UnloggedEnvelope {
 }
 
 impl LoggedDocument {
-    pub(super) fn verify(&self, root: &TrustedRoot) -> Result<Attestation, SigstoreError> {
+    pub(super) fn verify(&self, root: &TrustedRoot, signer: SignerRule<'_>) -> Result<Attestation, SigstoreError> {
         let Self { text, payload, signature, certificate, entry } = self;
-        verify_logged_text(LoggedText { text, payload, signature, certificate, entry }, root)
+        verify_logged_text(LoggedText { text, payload, signature, certificate, entry }, root, signer)
     }
 }

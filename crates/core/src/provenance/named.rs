@@ -73,12 +73,10 @@ fn check_claims(facts: &Facts, certificate: &SignerCertificate) -> Result<(), Pr
         _ => Ok(()),
     };
     let sources = || facts.sources.iter();
-    let trimmed = |uri: &'_ str| uri.strip_suffix(".git").unwrap_or(uri).to_owned();
-    let uris: Vec<String> = sources().map(|source| trimmed(&source.uri)).collect();
-    check("the source repository", "source_repository_uri", uris.iter().map(String::as_str).collect())?;
+    check("the source repository", "source_repository_uri", sources().map(SourceFacts::repository).collect())?;
     // Of several sources the certificate's is the one that these are of.
-    let own = |uri: &str| certificate.claim("source_repository_uri").is_none_or(|claimed| trimmed(uri) == claimed);
-    let own: Vec<_> = sources().filter(|source| own(&source.uri)).collect();
+    let claimed = certificate.claim("source_repository_uri");
+    let own: Vec<_> = sources().filter(|source| claimed.is_none_or(|uri| source.repository() == uri)).collect();
     let references = own.iter().filter_map(|source| source.reference.as_deref());
     check("the source reference", "source_repository_ref", references.collect())?;
     let commits = own.iter().filter_map(|source| source.commit.as_deref());

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::collection::Document;
-use super::dsse::Envelope;
+use super::dsse::{Envelope, certificates_der};
 use super::statement::Statement;
 use super::{ProvenanceError, Roots};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, InvalidCertificate};
 use crate::envelope::Bundle;
 use crate::key::{PublicKey, SignatureScheme};
-use crate::sigstore::{Attestation, SignerRule, SigstoreEvidence, check_named, verify_attestation};
+use crate::sigstore::{
+    Attestation, SignerRule, SigstoreEvidence, SigstoreTrust, verify_attestation, verify_attestation_by,
+};
 use crate::trust::{CertificateTrust, SignerTrust, Trust};
 use crate::verify::{Evidence, SignatureError, check_certificates, check_signature};
 
@@ -73,12 +75,15 @@ pub fn check_document(document: &Document, trust: ProvenanceTrust<'_>) -> Result
             (payload, SignedBy::Workflow(signer))
         }
         (ProvenanceTrust::GitHub(roots), Document::Logged(logged)) => {
-            let (payload, signer) = take_apart(logged.verify(&roots.sigstore)?);
+            let (payload, signer) = take_apart(logged.verify(&roots.sigstore, SignerRule::Anybody)?);
             (payload, SignedBy::Workflow(signer))
         }
         (ProvenanceTrust::Named(named), Document::Bundle(bundle)) => check_bundle(bundle, named)?,
         (ProvenanceTrust::Named(Named { trust, .. }), Document::Logged(logged)) => match trust.signer {
-            SignerTrust::Sigstore(sigstore) => by_identity(logged.verify(sigstore.root)?, sigstore.signer)?,
+            SignerTrust::Sigstore(SigstoreTrust { root, signer, .. }) => {
+                let (payload, signer) = take_apart(logged.verify(root, signer)?);
+                (payload, SignedBy::Identity(signer))
+            }
             // These have no use for an entry.
             SignerTrust::Key(_) | SignerTrust::Certificates(_) => return Err(ProvenanceError::Undated),
         },
@@ -96,21 +101,11 @@ fn take_apart(attestation: Attestation) -> (Arc<Vec<u8>>, SigstoreSigner) {
     (Arc::new(payload), SigstoreSigner { evidence, has_log, log_indices })
 }
 
-fn by_identity(
-    mut attestation: Attestation,
-    rule: SignerRule<'_>,
-) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
-    if let SignerRule::Named { identity, issuer } = rule {
-        attestation.evidence = check_named(attestation.evidence, identity, issuer)?;
-    }
-    let (payload, signer) = take_apart(attestation);
-    Ok((payload, SignedBy::Identity(signer)))
-}
-
 fn check_bundle(bundle: &[u8], named: Named<'_>) -> Result<(Arc<Vec<u8>>, SignedBy), ProvenanceError> {
     let Named { trust, certificates } = named;
-    if let SignerTrust::Sigstore(sigstore) = trust.signer {
-        return by_identity(verify_attestation(bundle, sigstore.root, None)?, sigstore.signer);
+    if let SignerTrust::Sigstore(SigstoreTrust { root, signer, .. }) = trust.signer {
+        let (payload, signer) = take_apart(verify_attestation_by(bundle, root, signer)?);
+        return Ok((payload, SignedBy::Identity(signer)));
     }
     let bundle = Bundle::parse(bundle).map_err(ProvenanceError::Bundle)?;
     let verified = check_signature(&bundle, trust)?;
@@ -155,7 +150,10 @@ fn check_envelope(
     let evidence = match trust.signer {
         SignerTrust::Key(key) => check_with_key(&envelope, key)?,
         SignerTrust::Certificates(trust) => {
-            let beside = chain_pem.filter(|_| named.certificates.is_empty()).map(read_certificates).transpose()?;
+            let unreadable =
+                |error: InvalidCertificate| SignatureError::Certificate { index: 0, reason: error.to_string() };
+            let beside = chain_pem.filter(|_| named.certificates.is_empty());
+            let beside = beside.map(certificates_der).transpose().map_err(unreadable)?;
             check_with_certificates(&envelope, trust, beside.as_deref().unwrap_or(named.certificates))?
         }
         SignerTrust::Sigstore(_) => return Err(ProvenanceError::Undated),
@@ -172,12 +170,6 @@ fn check_with_key(envelope: &Envelope, key: &PublicKey) -> Result<Evidence, Prov
         Some(scheme) => Ok(evidence(key, scheme)),
         None => Err(SignatureError::DoesNotVerify { algorithm: key.algorithm(), key: key.hint() }.into()),
     }
-}
-
-fn read_certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ProvenanceError> {
-    let certificates = Certificate::from_file(pem)
-        .map_err(|error| SignatureError::Certificate { index: 0, reason: error.to_string() })?;
-    Ok(certificates.iter().map(|certificate| certificate.der().to_vec()).collect())
 }
 
 fn check_with_certificates(

@@ -28,8 +28,12 @@ pub(crate) struct LoggedText<'a> {
     pub(crate) entry: &'a LogEntry,
 }
 
-/// Verifies an envelope of an instance by its entry. Who signed is for the caller to judge.
-pub(crate) fn verify_logged_text(logged: LoggedText<'_>, root: &TrustedRoot) -> Result<Attestation, SigstoreError> {
+/// Verifies an envelope of an instance by its entry and the signer that is expected.
+pub(crate) fn verify_logged_text(
+    logged: LoggedText<'_>,
+    root: &TrustedRoot,
+    rule: SignerRule<'_>,
+) -> Result<Attestation, SigstoreError> {
     let LoggedText { text, payload, signature, certificate, entry } = logged;
     let signer = SignerCertificate::from_der(certificate)?;
     check_instance(&signer, root)?;
@@ -52,7 +56,7 @@ pub(crate) fn verify_logged_text(logged: LoggedText<'_>, root: &TrustedRoot) -> 
     check_certificate(&signer.certificate, root, time)?;
     let seconds = i64::try_from(time.0).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     let time = seconds.ok_or_else(|| SigstoreError::IntegratedTime { reason: format!("{time}") })?;
-    let evidence = check_signer(signer, SignerRule::Anybody, &[time])?;
+    let evidence = check_signer(signer, rule, &[time])?;
     Ok(Attestation { payload: payload.to_vec(), evidence, has_log: true, log_indices: vec![log_index] })
 }
 

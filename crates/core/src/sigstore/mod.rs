@@ -26,4 +26,4 @@ pub use signing_config::{
 pub use trust_config::{InvalidTrustConfig, MAX_TRUST_CONFIG_BYTES, TrustConfig};
 pub use trusted_root::{Instance, TrustedRoot};
 pub use verification::{SignerRule, SigstoreError, SigstoreEvidence, SigstoreTrust};
-pub(crate) use verification::{check, check_instance, check_named, subject_digest};
+pub(crate) use verification::{check, check_instance, subject_digest};

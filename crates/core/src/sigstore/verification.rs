@@ -106,16 +106,6 @@ pub(super) fn check_signer(
     Ok(SigstoreEvidence { certificate, identity, identity_was_expected, times })
 }
 
-/// The same evidence, if the signer is the one that is expected.
-pub(crate) fn check_named(
-    evidence: SigstoreEvidence,
-    identity: &IdentityRule,
-    issuer: &IdentityRule,
-) -> Result<SigstoreEvidence, SigstoreError> {
-    let identity = named(&evidence.certificate, identity, issuer)?;
-    Ok(SigstoreEvidence { identity, identity_was_expected: true, ..evidence })
-}
-
 fn named(
     certificate: &SignerCertificate,
     identity: &IdentityRule,
