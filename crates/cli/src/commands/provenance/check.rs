@@ -7,6 +7,7 @@ use model_transparency::provenance::{
     Artifact, Coverage, Document, JudgedProvenance, MAX_PROVENANCE_BYTES, ProvenanceError, ProvenanceTrust,
     VerifiedProvenance, check_document, documents, is_cloud_build, judge,
 };
+use model_transparency::verify::SignatureError;
 use zeroize::Zeroizing;
 
 use super::lookup::LookupArgs;
@@ -157,6 +158,10 @@ impl From<ProvenanceError> for Failure {
         let failure = |kind| Self::rejected(kind, &message);
         match error {
             ProvenanceError::Signature(error) => failure(sigstore_kind(&error)),
+            ProvenanceError::Key(SignatureError::Method { .. }) => failure("wrong_method").with_hint(
+                "--repo is for what a workflow on GitHub signed, --key for a key, --certificate-chain for a certificate, \
+                 --identity for anybody else who signed with Sigstore",
+            ),
             ProvenanceError::Key(error) => Self::signature(error, false),
             ProvenanceError::Bundle(_) | ProvenanceError::Envelope(_) | ProvenanceError::Invalid(_) => {
                 failure("invalid_provenance")

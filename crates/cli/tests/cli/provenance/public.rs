@@ -276,3 +276,12 @@ fn without_an_expectation_there_is_no_verdict() {
     sandbox.fails("provenance verify no-such --bundle b.json --repo a/b", 3, &["`no-such` cannot be read"]);
     sandbox.fails("provenance verify a --bundle a.json --repo a/b", 1, &["expected a Sigstore bundle"]);
 }
+
+#[test]
+fn a_bundle_of_another_kind_of_signer_is_told_from_one_of_a_key() {
+    let Some(sandbox) = attested() else { return };
+    sandbox.ok("keygen");
+    let words = "provenance verify wheel --provenance-path wheel.jsonl --key signing-key.pub.pem";
+    let says = ["made with the `key` method, found one made with `sigstore`", "--repo is for what a workflow"];
+    sandbox.fails(words, 1, &says);
+}
