@@ -143,13 +143,13 @@ impl RekorV1 {
     fn show(&self, shard: &Shard, index: usize) -> Value {
         let bodies = self.bodies(shard);
         let tree = Tree::of(bodies.iter().map(AsRef::as_ref));
-        let kind = shard.entries[index].kind;
+        // The lie is the body alone: the other entry's time may be before the certificate's.
+        let Kept { kind, mut integrated_time, .. } = shard.entries[index];
         let index = match shard.entries.iter().position(|entry| entry.kind == kind) {
             Some(another) if self.desk.lies(Lie::EntryOfAnotherBody) => another,
             _ => index,
         };
         let (body, mut log_index) = (bodies[index].as_ref(), shard.first_index + index as u64);
-        let mut integrated_time = shard.entries[index].integrated_time;
         let (log_id, encoded) = (hex(&self.notary.key.id()), base64(body));
         let promise = |time: i64| {
             let signed = json!({ "body": encoded, "integratedTime": time, "logID": log_id, "logIndex": log_index });
