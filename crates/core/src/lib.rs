@@ -13,6 +13,7 @@
 pub mod certificate;
 mod compat;
 pub mod envelope;
+pub mod format;
 pub mod key;
 pub mod log;
 pub mod manifest;

@@ -21,7 +21,7 @@ mod predicate;
 mod signed;
 mod statement;
 mod tekton;
-mod training;
+pub mod training;
 mod verified;
 pub mod vsa;
 

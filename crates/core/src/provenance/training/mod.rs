@@ -5,6 +5,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+mod run;
+mod secrets;
+
+pub use run::{
+    Byproduct, DirectoryParameters, Evidence, InputRole, InvalidTrainingRun, ObservationMethod, SourceChanges,
+    TrainedModel, TrainingEnvironment, TrainingInput, TrainingObservation, TrainingRun, TrainingSource, Undeclared,
+};
+pub use secrets::{REDACTED, SuspectedSecret, is_secret, redact_command, without_user};
+
 use super::statement::Statement;
 use super::{Dependency, Facts, InvalidProvenance, Level, ProvenanceError};
 

@@ -1,0 +1,293 @@
+//! What of a command line nobody may read in provenance.
+
+/// What stands where a secret stood.
+pub const REDACTED: &str = "[redacted]";
+
+/// An argument that looks like a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuspectedSecret {
+    /// Which word of the command it is, from 1.
+    pub position: usize,
+    /// What it is the value of, without the dashes before it.
+    pub name: Option<String>,
+}
+
+/// A command line that may be written down, or what may not.
+///
+/// `redact` names what is left out: the name of a flag or variable (`api-key`), or the number of a word of the command (`3`).
+/// What identifies a user in a URL is left out in any case. Besides the words, returns which of `redact` named nothing.
+///
+/// # Errors
+/// The arguments that look like a secret and were not named.
+pub fn redact_command(
+    command: &[String],
+    redact: &[String],
+) -> Result<(Vec<String>, Vec<String>), Vec<SuspectedSecret>> {
+    let mut used = vec![false; redact.len()];
+    let mut suspected = Vec::new();
+    let mut name_before: Option<String> = None;
+    let mut written = Vec::with_capacity(command.len());
+    for (index, word) in command.iter().enumerate() {
+        let position = index + 1;
+        let (name, value) = match name_before.take() {
+            // A flag without a value is followed by another flag.
+            Some(name) if !is_flag(word) => (Some(name), word.as_str()),
+            _ => match word.split_once('=') {
+                Some((name, value)) if is_name(name) => (Some(normal(name)), value),
+                _ => {
+                    name_before = (is_flag(word) && position > 1).then(|| normal(word));
+                    (None, word.as_str())
+                }
+            },
+        };
+        let names_it = |wanted: &String| *wanted == position.to_string() || name.as_deref() == Some(&normal(wanted));
+        let mut is_named = false;
+        for (wanted, used) in redact.iter().zip(&mut used) {
+            if names_it(wanted) {
+                (*used, is_named) = (true, true);
+            }
+        }
+        let before = &word[..word.len() - value.len()];
+        if is_named {
+            written.push(format!("{before}{REDACTED}"));
+            continue;
+        }
+        if position > 1 && is_secret(name.as_deref(), value) {
+            suspected.push(SuspectedSecret { position, name });
+        }
+        written.push(format!("{before}{}", without_user(value)));
+    }
+    let unused = redact.iter().zip(used).filter(|(_, used)| !used).map(|(wanted, _)| wanted.clone()).collect();
+    if suspected.is_empty() { Ok((written, unused)) } else { Err(suspected) }
+}
+
+/// Whether `value` looks like a secret, given what it is the value of.
+#[must_use]
+pub fn is_secret(name: Option<&str>, value: &str) -> bool {
+    looks_like_token(value) || has_secret_query(value) || (name.is_some_and(names_secret) && !is_harmless(value))
+}
+
+/// Whether a URL in `value` has a signature or a token in its query: whoever has such a URL may fetch what it names.
+fn has_secret_query(value: &str) -> bool {
+    const SIGNED: [&str; 5] = ["sig", "signature", "x-amz-signature", "x-goog-signature", "x-amz-security-token"];
+    let Some((_, query)) = value.split_once("://").and_then(|(_, rest)| rest.split_once('?')) else { return false };
+    query.split(['&', ';', '#']).filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
+        let name = normal(name);
+        (SIGNED.contains(&name.as_str()) || names_secret(&name)) && !is_harmless(value)
+    })
+}
+
+/// A text with every URL in it stripped of its user and password.
+#[must_use]
+pub fn without_user(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let authority = at + 3;
+        let end = rest[authority..]
+            .find(|character: char| matches!(character, '/' | '?' | '#') || character.is_whitespace())
+            .map_or(rest.len(), |end| authority + end);
+        let from = rest[authority..end].rfind('@').map_or(authority, |user| authority + user + 1);
+        out.push_str(&rest[..authority]);
+        out.push_str(&rest[from..end]);
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A word that is the name of a value: `--name`, `-n`.
+fn is_flag(word: &str) -> bool {
+    word.len() > 1
+        && word.starts_with('-')
+        && word[1..].starts_with(|next: char| next == '-' || next.is_ascii_alphabetic())
+}
+
+/// Whether what stands before a `=` is a name: of a flag, a variable, or a setting such as `+model.hub.token`.
+fn is_name(text: &str) -> bool {
+    let plain = |character: char| character.is_alphanumeric() || matches!(character, '-' | '_' | '.' | '+' | '/' | '@');
+    !text.is_empty() && text.chars().all(plain)
+}
+
+/// A name as it is compared.
+fn normal(name: &str) -> String {
+    name.trim_start_matches(['-', '+']).to_lowercase().replace('_', "-")
+}
+
+/// Whether a name says that its value is a secret.
+fn names_secret(name: &str) -> bool {
+    let name = normal(name);
+    let words: Vec<&str> =
+        name.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let is_one = |word: &&str| {
+        matches!(
+            *word,
+            "password"
+                | "passwd"
+                | "passphrase"
+                | "secret"
+                | "secrets"
+                | "credential"
+                | "credentials"
+                | "apikey"
+                | "bearer"
+        )
+    };
+    if words.iter().any(is_one) {
+        return true;
+    }
+    match words.as_slice() {
+        [.., "api" | "access" | "private" | "secret" | "auth" | "wandb" | "account" | "storage", "key"] => true,
+        ["token" | "pat" | "pw" | "pwd" | "auth"] => true,
+        // Tokenizers have tokens too: `--pad-token`, `--mask_token`, `--max-tokens`.
+        [
+            ..,
+            "api" | "access" | "auth" | "hub" | "hf" | "huggingface" | "bearer" | "refresh" | "id" | "github"
+            | "gitlab" | "session" | "wandb" | "ci" | "job" | "deploy" | "security" | "write" | "read",
+            "token",
+        ] => true,
+        _ => false,
+    }
+}
+
+/// Values that are no secret, whatever they are called: nothing, switches, small numbers, paths and variables.
+fn is_harmless(value: &str) -> bool {
+    let word = value.to_ascii_lowercase();
+    matches!(word.as_str(), "" | "true" | "false" | "yes" | "no" | "none" | "null" | "auto")
+        || (value.len() < 6 && value.bytes().all(|byte| byte.is_ascii_digit()))
+        || value.starts_with(['/', '$', '~'])
+        || value.starts_with("./")
+        || value.starts_with("../")
+}
+
+/// Tokens that look like what they are, wherever they stand: how each service's begin, and how many characters follow.
+const TOKENS: [(&str, usize); 22] = [
+    ("hf_", 30),
+    ("ghp_", 30),
+    ("gho_", 30),
+    ("ghu_", 30),
+    ("ghs_", 30),
+    ("ghr_", 30),
+    ("github_pat_", 30),
+    ("glpat-", 16),
+    ("gldt-", 16),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("AIza", 30),
+    ("ya29.", 20),
+    ("sk-", 20),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("pypi-", 50),
+    ("npm_", 30),
+    ("dop_v1_", 40),
+    ("dapi", 32),
+    ("nvapi-", 40),
+    ("r8_", 30),
+];
+
+fn looks_like_token(value: &str) -> bool {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
+    let has_prefix = |(prefix, length): &(&str, usize)| {
+        value.match_indices(prefix).any(|(at, _)| {
+            let starts_there = at == 0 || !value[..at].ends_with(|before: char| before.is_ascii_alphanumeric());
+            let rest = &value[at + prefix.len()..];
+            let token: &str = &rest[..rest.find(|character: char| !is_plain(character)).unwrap_or(rest.len())];
+            // A folder may be called `sk-learn-experiments-of-2026`.
+            starts_there
+                && token.len() >= *length
+                && token.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+        })
+    };
+    TOKENS.iter().any(has_prefix) || value.contains("PRIVATE KEY-----") || is_jwt(value)
+}
+
+/// Three parts, of which the first is the beginning of a JSON object in base64.
+fn is_jwt(value: &str) -> bool {
+    let parts: Vec<&str> = value.split('.').collect();
+    let is_base64 = |part: &&str| {
+        part.len() > 8 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    value.starts_with("eyJ") && parts.len() == 3 && parts.iter().all(is_base64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    fn suspected(line: &str) -> Vec<(usize, Option<String>)> {
+        match redact_command(&words(line), &[]) {
+            Ok(_) => Vec::new(),
+            Err(suspected) => suspected.into_iter().map(|one| (one.position, one.name)).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_called_a_secret_stops_the_command() {
+        let token = format!("hf_{}", "aB3".repeat(12));
+        for (line, position, name) in [
+            ("python t.py --password hunter2".to_owned(), 4, Some("password")),
+            ("python t.py --hub_token=abcdefgh".to_owned(), 3, Some("hub-token")),
+            ("env HF_TOKEN=abcdefgh python t.py".to_owned(), 2, Some("hf-token")),
+            ("python t.py +wandb.api_key=0123456789abcdef".to_owned(), 3, Some("wandb.api-key")),
+            ("python t.py --token s3cr3t-value".to_owned(), 4, Some("token")),
+            (format!("python t.py {token}"), 3, None),
+            (format!("python t.py --note x:{token}"), 4, Some("note")),
+            ("python t.py --data https://b.example/d?sv=1&sig=abc%2Fdef".to_owned(), 4, Some("data")),
+            ("python t.py https://s3.example/d?X-Amz-Date=1&X-Amz-Signature=0123abcd".to_owned(), 3, None),
+            ("python t.py --aws AKIAABCDEFGHIJKLMNOP".to_owned(), 4, Some("aws")),
+            ("python t.py --id eyJhbGciOiJub25l.eyJzdWIiOiJhYmMi.c2lnbmF0dXJl".to_owned(), 4, Some("id")),
+        ] {
+            assert_eq!(suspected(&line), [(position, name.map(str::to_owned))], "{line}");
+        }
+    }
+
+    #[test]
+    fn what_training_commands_have_is_no_secret() {
+        for line in [
+            "python train.py --lr 0.1 --tokenizer bert --max-tokens 4096 --pad_token [PAD]",
+            "torchrun --nproc-per-node 2 train.py --mask-token=<mask> --key-dim 64 --num_key_value_heads 8",
+            "python -m trainer --token-type bpe --use-auth-token true --auth-key-file ./key",
+            "python t.py --secret-file /run/secrets/x --password $PASSWORD --author me",
+            "python t.py sk-learn-experiments-of-the-year --data hf://datasets/a/b",
+            "python t.py --hub_token --push",
+            "python t.py https://data.example/d?version=2&signed=true sig=x --ratio 3?sig=1",
+        ] {
+            assert_eq!(suspected(line), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_named_is_left_out() {
+        let line = words("python t.py --api-key k123456 --password=hunter22 last-secret HF_TOKEN=abcdefgh");
+        let redact: Vec<String> = ["api_key", "--password", "6", "HF_TOKEN", "other"].map(str::to_owned).to_vec();
+        let (written, unused) = redact_command(&line, &redact).expect("each is named");
+        assert_eq!(
+            written.join(" "),
+            "python t.py --api-key [redacted] --password=[redacted] [redacted] HF_TOKEN=[redacted]"
+        );
+        assert_eq!(unused, ["other"]);
+        assert!(redact_command(&line, &redact[..2]).is_err(), "HF_TOKEN is not named");
+    }
+
+    #[test]
+    fn users_are_no_part_of_a_url() {
+        for (text, expected) in [
+            ("https://u:p@host/path", "https://host/path"),
+            ("git+https://token@host", "git+https://host"),
+            ("a https://u@h b ssh://g@h/p@1", "a https://h b ssh://h/p@1"),
+            ("https://host/a@b?c=d@e", "https://host/a@b?c=d@e"),
+            ("https://a@b@host/", "https://host/"),
+            ("https://", "https://"),
+            ("user@host", "user@host"),
+        ] {
+            assert_eq!(without_user(text), expected);
+        }
+        let (written, _) = redact_command(&words("python t.py --data=https://u:p@h/d"), &[]).expect("no secret");
+        assert_eq!(written[2], "--data=https://h/d");
+    }
+}

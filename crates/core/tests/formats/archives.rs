@@ -1,0 +1,281 @@
+//! ZIP archives that two readers would read in two ways, that cost more than they say, and that hide what they hold.
+
+use model_transparency::format::Format;
+
+use crate::zip::{Member, archive};
+use crate::{called_code, look, says};
+
+/// What `pickle.dumps(…, 2)` makes of an object whose unpickling calls `os.system`.
+const RUNS: &[u8] = b"\x80\x02cposix\nsystem\nq\x00X\x04\x00\x00\x00trueq\x01\x85q\x02Rq\x03.";
+const PLAIN: &[u8] = b"\x80\x02}q\x00.";
+
+fn state_dict() -> Vec<Member> {
+    vec![
+        Member::stored("m/data.pkl", PLAIN),
+        Member::stored("m/data/0", &[0; 16]),
+        Member::stored("m/byteorder", b"little"),
+        Member::stored("m/version", b"3\n"),
+    ]
+}
+
+#[test]
+fn an_honest_archive_has_no_problems() {
+    for comment in [b"".as_slice(), b"made by hand"] {
+        let seen = look(&archive(&state_dict(), comment));
+        assert_eq!(seen.format, Some(Format::PytorchStateDict));
+        assert_eq!(seen.problems, Vec::<String>::new());
+        let details: Vec<_> = seen.details.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(details, [("version", "3"), ("byte order", "little"), ("tensors", "0")]);
+    }
+}
+
+#[test]
+fn headers_that_disagree_are_told() {
+    let changed: [(&str, Member); 6] = [
+        ("name", Member::stored("m/data.pkl", PLAIN).local(|header| header.name = "m/other.pk".to_owned())),
+        ("compression", Member::stored("m/data.pkl", PLAIN).local(|header| header.method = 8)),
+        ("set of flags", Member::stored("m/data.pkl", PLAIN).local(|header| header.flags = 0x800)),
+        ("checksum or length", Member::stored("m/data.pkl", PLAIN).local(|header| header.length += 1)),
+        ("checksum or length", Member::stored("m/data.pkl", PLAIN).local(|header| header.packed = 0)),
+        ("checksum or length", Member::stored("m/data.pkl", PLAIN).local(|header| header.crc ^= 1)),
+    ];
+    for (what, member) in changed {
+        let seen = look(&archive(&[member], b""));
+        assert!(says(&seen, &format!("`m/data.pkl` has another {what} in its own header")), "{what}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_length_behind_the_member_that_disagrees_is_told() {
+    let member = Member::stored("m/data.pkl", PLAIN).both(|header| header.flags = 8);
+    let seen = look(&archive(&[member], b""));
+    assert!(says(&seen, "another checksum or length behind it"), "{seen:?}");
+}
+
+#[test]
+fn overlapping_members_are_told() {
+    let mut members = state_dict();
+    // Two names for the same bytes, the trick of the smallest bombs.
+    let mut again = Member::stored("m/data.pkl", PLAIN);
+    again.central.name = "m/again.pkl".to_owned();
+    again.shift = -i64::try_from(archive(&members, b"").len()).expect("small");
+    members.truncate(1);
+    let first = 30 + members[0].local.name.len() + members[0].content.len();
+    again.shift = -i64::try_from(first).expect("small");
+    members.push(again);
+    let seen = look(&archive(&members, b""));
+    assert!(says(&seen, "overlaps"), "{seen:?}");
+}
+
+#[test]
+fn members_that_stand_twice_are_told_in_any_case() {
+    for name in ["m/data.pkl", "m/DATA.pkl"] {
+        let mut members = state_dict();
+        members.push(Member::stored(name, RUNS));
+        let seen = look(&archive(&members, b""));
+        assert!(says(&seen, "is there twice"), "{name}: {seen:?}");
+        assert_eq!(called_code(&seen), ["posix.system"], "{name}");
+    }
+}
+
+#[test]
+fn bytes_that_belong_to_nothing_are_told() {
+    let mut members = state_dict();
+    members[1].before = b"hidden".to_vec();
+    let seen = look(&archive(&members, b""));
+    assert!(says(&seen, "6 bytes between `m/data.pkl` and `m/data/0` belong to nothing"), "{seen:?}");
+
+    members[1].before.clear();
+    members[0].before = b"hidden".to_vec();
+    let seen = look(&archive(&members, b""));
+    assert_eq!(seen.format, Some(Format::PytorchStateDict));
+    assert!(says(&seen, "6 bytes between the beginning and `m/data.pkl` belong to nothing"), "{seen:?}");
+
+    let mut behind = archive(&state_dict(), b"");
+    behind.extend(b"hidden");
+    let seen = look(&behind);
+    assert!(says(&seen, "6 bytes stand behind the ZIP archive"), "{seen:?}");
+}
+
+#[test]
+fn an_archive_behind_a_pickle_is_looked_at_too() {
+    let mut bytes = PLAIN.to_vec();
+    bytes.extend(archive(&[Member::stored("m/data.pkl", RUNS)], b""));
+    let seen = look(&bytes);
+    assert_eq!(seen.format, Some(Format::Pickle));
+    assert!(says(&seen, "it is a ZIP archive as well"), "{seen:?}");
+    assert_eq!(called_code(&seen), ["posix.system"]);
+}
+
+#[test]
+fn a_second_end_record_is_told() {
+    let inner = archive(&[Member::stored("m/data.pkl", RUNS)], b"");
+    // The last one counts for some readers, the first for others.
+    for comment in [inner.as_slice(), &inner[inner.len() - 22..]] {
+        let seen = look(&archive(&state_dict(), comment));
+        assert!(!seen.problems.is_empty(), "{seen:?}");
+    }
+    let mut comment = inner[inner.len() - 22..].to_vec();
+    comment.extend(b"PK\x05\x06 and more");
+    assert!(!look(&archive(&state_dict(), &comment)).problems.is_empty());
+}
+
+#[test]
+fn names_that_leave_the_folder_are_told() {
+    for name in ["../data.pkl", "/etc/passwd", "m/../../x", "m\\data.pkl", "C:data.pkl", "m/a\0b", ""] {
+        let mut members = state_dict();
+        members.push(Member::stored(name, b"x"));
+        assert!(says(&look(&archive(&members, b"")), "a name that leaves the archive"), "{name:?}");
+    }
+    let mut members = state_dict();
+    members.push(Member::stored("layer:0/kernel", b"x"));
+    assert!(!says(&look(&archive(&members, b"")), "leaves the archive"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let encrypted = Member::stored("m/data.pkl", PLAIN).both(|header| header.flags = 1);
+    let other = Member::stored("m/data.pkl", PLAIN).both(|header| header.method = 12);
+    let cut = Member::stored("m/data.pkl", PLAIN).both(|header| (header.packed, header.length) = (1 << 30, 1 << 30));
+    let link = {
+        let mut member = Member::stored("m/data.pkl", PLAIN);
+        member.central.attributes = 0o120_777 << 16;
+        member
+    };
+    let renamed =
+        Member::stored("m/data.pkl", PLAIN).both(|header| header.extra = b"\x75\x70\x06\0\x01\0\0\0\0x".to_vec());
+    for (member, problem) in [
+        (encrypted, "is encrypted"),
+        (other, "is compressed in a way that is not known here"),
+        (cut, "beyond the directory's beginning"),
+        (link, "is a symbolic link"),
+        (renamed, "has a second name"),
+    ] {
+        let seen = look(&archive(&[member], b""));
+        assert!(says(&seen, problem), "{problem}: {seen:?}");
+    }
+}
+
+#[test]
+fn bombs_are_not_inflated() {
+    let zeros = vec![0; 80 << 20];
+    let mut content = b"\x80\x02".to_vec();
+    content.extend(&zeros);
+    let bomb = Member::deflated("m/data.pkl", &content);
+    let seen = look(&archive(&[bomb], b""));
+    assert!(says(&seen, "would inflate to 83886082 bytes, more than are looked at"), "{seen:?}");
+
+    let liar = Member::deflated("m/data.pkl", &content).both(|header| header.length = 100);
+    let seen = look(&archive(&[liar], b""));
+    assert!(says(&seen, "inflates to other bytes than it says"), "{seen:?}");
+
+    let liar = Member::deflated("m/data/0", b"few").both(|header| header.length = 4_000_000_000);
+    let seen = look(&archive(&[Member::stored("m/data.pkl", PLAIN), liar], b""));
+    assert!(says(&seen, "which they can't"), "{seen:?}");
+}
+
+#[test]
+fn many_members_that_inflate_share_one_budget() {
+    let mut content = PLAIN.to_vec();
+    content.resize(60 << 20, 0);
+    let member = Member::deflated("m/0.pkl", &content);
+    let members: Vec<Member> =
+        (0..8).map(|index| member.clone().both(|header| header.name = format!("m/{index}.pkl"))).collect();
+    let seen = look(&archive(&members, b""));
+    assert!(says(&seen, "more than 256 MiB would have to be read"), "{seen:?}");
+}
+
+#[test]
+fn archives_in_archives_are_looked_at_within_bounds() {
+    let mut inner = archive(&[Member::stored("m/data.pkl", RUNS)], b"");
+    for depth in 0..8 {
+        inner = archive(&[Member::deflated("inner.zip", &inner), Member::stored("m", b"x")], b"");
+        let seen = look(&inner);
+        if depth < 2 {
+            assert_eq!(called_code(&seen), ["posix.system"], "{depth}: {seen:?}");
+        }
+    }
+    assert!(says(&look(&inner), "is in too many archives"), "{:?}", look(&inner));
+}
+
+#[test]
+fn every_pickle_of_an_archive_is_scanned_whatever_it_is_called() {
+    for name in ["m/other.pkl", "m/extra/attributes", "m/.data/x", "m/data/inner/0", "readme.txt"] {
+        for member in [Member::stored(name, RUNS), Member::deflated(name, RUNS)] {
+            let mut members = state_dict();
+            members.push(member);
+            let seen = look(&archive(&members, b""));
+            assert_eq!(called_code(&seen), ["posix.system"], "{name}");
+        }
+    }
+}
+
+#[test]
+fn numbers_of_a_tensor_that_look_like_a_pickle_are_none() {
+    let mut members = state_dict();
+    members[1] = Member::stored("m/data/0", RUNS);
+    members.push(Member::stored("m/notes", b"\x80\x02\xff\xff"));
+    let seen = look(&archive(&members, b""));
+    assert_eq!((called_code(&seen), seen.problems.len()), (vec![], 0), "{seen:?}");
+}
+
+#[test]
+fn programs_in_archives_are_code() {
+    for (head, name) in
+        [(b"\x7fELF\x02\x01", "m/data/aotinductor/model/kernel.so"), (b"MZ\x90\0\x03\0", "m/x/kernel.dll")]
+    {
+        let mut members = state_dict();
+        members.push(Member::stored(name, head));
+        assert_eq!(called_code(&look(&archive(&members, b""))), [name]);
+    }
+}
+
+#[test]
+fn archives_without_an_end_are_broken_not_unknown() {
+    let whole = archive(&state_dict(), b"");
+    let seen = look(&whole[..whole.len() - 30]);
+    assert_eq!(seen.format, None);
+    assert!(says(&seen, "begins like a ZIP archive, and no directory is at its end"), "{seen:?}");
+}
+
+#[test]
+fn an_end_record_that_counts_wrongly_is_told() {
+    let mut bytes = archive(&state_dict(), b"");
+    let end = bytes.len() - 22;
+    bytes[end + 8] = 3;
+    bytes[end + 10] = 3;
+    let seen = look(&bytes);
+    assert!(!seen.problems.is_empty(), "{seen:?}");
+    let mut bytes = archive(&state_dict(), b"");
+    bytes[end + 12] -= 1;
+    assert!(!look(&bytes).problems.is_empty());
+}
+
+#[test]
+fn an_archive_of_something_else_says_so() {
+    let seen = look(&archive(&[Member::stored("notes.txt", b"x")], b""));
+    assert_eq!((seen.format, seen.problems.len()), (None, 0));
+    assert_eq!(seen.details, [("container", "ZIP archive".to_owned())]);
+}
+
+#[test]
+fn keras_archives_need_their_parts() {
+    let metadata = br#"{"keras_version": "3.9.0", "date_saved": "2026-01-01@00:00:00"}"#;
+    let parts = |metadata: &[u8]| {
+        vec![
+            Member::stored("metadata.json", metadata),
+            Member::stored("config.json", br#"{"class_name": "Sequential", "config": {}}"#),
+        ]
+    };
+    let seen = look(&archive(&parts(metadata), b""));
+    assert_eq!(seen.format, Some(Format::Keras));
+    assert!(says(&seen, "there are no weights"), "{seen:?}");
+    let seen = look(&archive(&parts(b"{"), b""));
+    assert!(says(&seen, "`metadata.json`"), "{seen:?}");
+    let huge = vec![b' '; 1 << 17];
+    let seen = look(&archive(&parts(&huge), b""));
+    assert!(says(&seen, "expected at most 65536 bytes, found 131072"), "{seen:?}");
+    let mut wrong = parts(metadata);
+    wrong[0] = Member::stored("metadata.json", metadata).both(|header| header.crc ^= 1);
+    assert!(says(&look(&archive(&wrong, b"")), "another checksum"), "{seen:?}");
+}
