@@ -55,3 +55,21 @@ printf signature > message
 openssl ts -query -data message -sha256 -cert -out query 2>/dev/null
 openssl ts -reply -config ts.cnf -section ts -queryfile query -out "$seeds/timestamp/reply.der" 2>/dev/null
 openssl ts -reply -in "$seeds/timestamp/reply.der" -token_out -out "$seeds/timestamp/token.der" 2>/dev/null
+
+# Small model files, which the frameworks wrote.
+formats=$seeds/../../testdata/formats
+for target in hdf5 safetensors gguf onnx saved_model flax; do mkdir -p "$seeds/$target"; done
+cp "$formats"/hdf5_{external_link,external_storage,cycle,dense}.h5 "$seeds/hdf5"
+cp "$formats"/gguf_*.gguf "$seeds/gguf"
+cp "$formats"/onnx_*.onnx "$seeds/onnx"
+cp "$formats"/flax_*.msgpack "$seeds/flax"
+cp "$formats"/tensorflow_saved_model_reaches/saved_model.pb "$seeds/saved_model"
+# What follows the beginning of the header, after the length of the data.
+{ printf '\030'; tail -c +11 "$formats/safetensors_numpy.safetensors" | head -c 62; } > "$seeds/safetensors/numpy"
+mkdir -p "$seeds/keras_config"
+cat > "$seeds/keras_config/lambda.json" <<'END'
+{"module": "keras", "class_name": "Sequential", "config": {"name": "model", "layers": [{"module": "keras.layers",
+"class_name": "Lambda", "config": {"name": "doubles", "function": {"class_name": "__lambda__", "config": {"code": "4wEA"}}},
+"registered_name": null}, {"module": null, "class_name": "Scale", "config": {}, "registered_name": "mine>Scale"},
+{"class_name": "TFOpLambda", "config": {"function": "math.add"}}]}, "registered_name": null}
+END
