@@ -12,6 +12,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::Args;
 
+pub(crate) use self::machine::{Facts, facts};
 use self::measure::{Comparison, compare};
 pub(crate) use self::measure::{Samples, alternate, ratio};
 use self::models::{MODELS, Model, Scale};
@@ -43,7 +44,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let theirs = Reference::install(workspace, options.python.as_deref())?;
     let ours = Tool::new("ours", workspace.build_release()?);
-    let facts = machine::facts(workspace, &ours, &theirs)?;
+    let facts = machine::facts(workspace, &ours, Some(&theirs))?;
 
     let folder = tempfile::tempdir()?;
     let keys = Keys::generate(&ours, folder.path())?;

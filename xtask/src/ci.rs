@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
-use crate::{check, debian, e2e, fuzz, go, interop, slsa_verifier};
+use crate::{check, debian, deploy, e2e, fuzz, go, interop, slsa_verifier, train};
 
 const FUZZ_SECONDS: u64 = 10;
 
@@ -46,6 +46,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
             add("slsa-verifier", Ok(Outcome { skipped: 1, ..Outcome::default() }));
         }
     }
+    add("train", train::run(workspace, &train::Options::ci()));
+    add("deploy", deploy::run(workspace, None));
     match fuzz::missing(workspace) {
         None => add("fuzz", fuzz::run(workspace, FUZZ_SECONDS, Vec::new())),
         Some(missing) => summary.push_str(&format!("\nfuzz: skipped: {missing}")),

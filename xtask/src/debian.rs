@@ -12,7 +12,15 @@ pub(crate) fn require(program: &str, package: &str) -> Result<(), String> {
     if runs(program) {
         return Ok(());
     }
-    let hint = format!("there is no {program} (Debian, Ubuntu: `apt install {package}`)");
+    install(package).map_err(|reason| format!("there is no {program} ({reason})"))
+}
+
+/// Installs a package.
+///
+/// # Errors
+/// Why it can't be done, with what would do it.
+pub(crate) fn install(package: &str) -> Result<(), String> {
+    let hint = format!("Debian, Ubuntu: `apt install {package}`");
     let is_root = process::stdout(Command::new("id").arg("-u")).is_ok_and(|user| user == "0");
     if !is_root || !runs("apt-get") {
         return Err(hint);

@@ -24,7 +24,10 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, mut targets: Vec<String>)
         let mut command = nightly(workspace);
         command.args(["fuzz", "run", &target]);
         // New inputs go into the first folder; the second has those that are committed.
-        let seeds = workspace.root.join("fuzz/seeds").join(&target);
+        let seeds = match target.starts_with("format_") {
+            true => workspace.root.join("testdata/formats"),
+            false => workspace.root.join("fuzz/seeds").join(&target),
+        };
         if seeds.is_dir() {
             let found = workspace.root.join("fuzz/corpus").join(&target);
             fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;

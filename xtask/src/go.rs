@@ -45,11 +45,10 @@ impl Source {
     /// # Errors
     /// If the build fails.
     pub(crate) fn install(&self, cache: &Path, go: &str) -> Result<PathBuf> {
-        let folder = cache.join(format!("{}-{}-{go}", self.name, self.version));
-        let program = folder.join(format!("{}{}", self.name, env::consts::EXE_SUFFIX));
-        if self.is_built(&folder, &program) {
+        if let Some(program) = self.built(cache, go) {
             return Ok(program);
         }
+        let (folder, program) = self.place(cache, go);
         println!("==> building {}@{}", self.package, self.version);
         fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
         // Built aside: another session may build the same, and one that is cut off leaves nothing that looks built.
@@ -61,6 +60,19 @@ impl Source {
         }
         fs::rename(&built, &program).with_context(|| format!("cannot write {}", program.display()))?;
         Ok(program)
+    }
+
+    /// The program, if an earlier run built it with this toolchain.
+    pub(crate) fn built(&self, cache: &Path, go: &str) -> Option<PathBuf> {
+        let (folder, program) = self.place(cache, go);
+        self.is_built(&folder, &program).then_some(program)
+    }
+
+    /// Its folder, and the program in it.
+    fn place(&self, cache: &Path, go: &str) -> (PathBuf, PathBuf) {
+        let folder = cache.join(format!("{}-{}-{go}", self.name, self.version));
+        let program = folder.join(format!("{}{}", self.name, env::consts::EXE_SUFFIX));
+        (folder, program)
     }
 
     fn is_built(&self, folder: &Path, program: &Path) -> bool {

@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod ci;
 mod debian;
+mod deploy;
 mod e2e;
 mod fuzz;
 mod go;
@@ -15,11 +16,14 @@ mod interop;
 mod man;
 mod outcome;
 mod process;
+mod python;
 mod reference;
 mod sigstore_stack;
 mod slsa_verifier;
 mod table;
 mod tool;
+mod tracing;
+mod train;
 mod workspace;
 
 use std::path::PathBuf;
@@ -50,6 +54,8 @@ enum Task {
     },
     /// Times signing and verifying beside the Python reference tool.
     Bench(bench::Options),
+    /// Times a data loader with and without `provenance run --trace` (Linux).
+    BenchTracing(tracing::Options),
     /// Writes man pages and shell completions.
     Man {
         /// Where to write them; `man` in the target directory by default.
@@ -73,10 +79,18 @@ enum Task {
     },
     /// Verdicts and speed beside the Go program slsa-verifier, on public provenance and what is altered in it.
     SlsaVerifier(slsa_verifier::Options),
+    /// Trains the models of examples/slsa-for-ml in every format: provenance, signatures, and what refuses a changed model.
+    Train(train::Options),
+    /// What deploy/ and the workflows have for other platforms, held against those platforms' rules.
+    Deploy {
+        /// The interpreter that makes the virtual environments.
+        #[arg(long)]
+        python: Option<PathBuf>,
+    },
     /// Opens a page on loopback as a browser does: what e2e names in `BROWSER`.
     #[command(hide = true)]
     Browse { url: String },
-    /// Everything that CI runs on Linux: check, interop, e2e, slsa-verifier, and a short run of each fuzz target.
+    /// Everything that CI runs on Linux: check, interop, e2e, slsa-verifier, two rows of train, deploy, and a short run of each fuzz target.
     Ci,
 }
 
@@ -96,8 +110,11 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Fuzz { seconds, targets } => fuzz::run(&workspace()?, seconds, targets)?,
         Task::E2e(options) => e2e::run(&workspace()?, &options)?,
         Task::SlsaVerifier(options) => slsa_verifier::run(&workspace()?, &options)?,
+        Task::Train(options) => train::run(&workspace()?, &options)?,
+        Task::Deploy { python } => deploy::run(&workspace()?, python.as_deref())?,
         Task::Ci => ci::run(&workspace()?)?,
         Task::Bench(options) => return bench::run(&workspace()?, &options).map(|()| ExitCode::SUCCESS),
+        Task::BenchTracing(options) => return tracing::run(&workspace()?, &options).map(|()| ExitCode::SUCCESS),
         Task::SigstoreStack { action } => {
             return sigstore_stack::run(&workspace()?, action).map(|()| ExitCode::SUCCESS);
         }

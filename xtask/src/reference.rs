@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::process;
+use crate::python;
 use crate::tool::Tool;
 use crate::workspace::Workspace;
 
@@ -30,7 +31,7 @@ pub(crate) struct Reference {
 impl Reference {
     /// Installs the tool, or takes the installation of an earlier run when interpreter and versions are the same.
     pub(crate) fn install(workspace: &Workspace, python: Option<&Path>) -> Result<Self> {
-        let (python, python_version) = interpreter(python)?;
+        let (python, python_version) = python::interpreter(python)?;
         let venv = workspace.target.join("interop-venv");
         let stamp = venv.join("installed.txt");
         let wanted = format!("# {}, {python_version}\n{REQUIREMENTS}{PKCS11_REQUIREMENT}\n", python.display());
@@ -42,12 +43,14 @@ impl Reference {
             return Ok(installed);
         }
         println!("==> installing the reference tool in {}", venv.display());
-        create(&python, &venv)?;
+        python::create_venv(&python, &venv)?;
         let requirements = venv.join("requirements.txt");
         fs::write(&requirements, REQUIREMENTS)?;
-        process::stdout(installed.pip_install().arg("--requirement").arg(requirements))
+        process::stdout(python::pip_install(&installed.python).arg("--requirement").arg(requirements))
             .context("cannot install the reference tool")?;
-        if let Err(error) = process::stdout(installed.pip_install().args(["--only-binary=:all:", PKCS11_REQUIREMENT])) {
+        if let Err(error) =
+            process::stdout(python::pip_install(&installed.python).args(["--only-binary=:all:", PKCS11_REQUIREMENT]))
+        {
             println!("without PKCS#11: {error:#}");
         }
         fs::write(&stamp, wanted)?;
@@ -58,49 +61,4 @@ impl Reference {
     pub(crate) fn has_pkcs11(&self) -> bool {
         process::succeeds_quietly(Command::new(&self.python).args(["-c", "import PyKCS11"]))
     }
-
-    fn pip_install(&self) -> Command {
-        let mut pip = Command::new(&self.python);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        pip
-    }
-}
-
-/// Finds an interpreter that the packages support, and its version.
-fn interpreter(python: Option<&Path>) -> Result<(PathBuf, String)> {
-    const VERSION: &str = "import platform, sys; assert sys.version_info >= (3, 11); \
-        print('Python', platform.python_version())";
-    let candidates = match python {
-        Some(python) => vec![python.to_owned()],
-        None => vec![PathBuf::from("python3"), PathBuf::from("python")],
-    };
-    for python in candidates {
-        if let Ok(version) = process::stdout(Command::new(&python).args(["-c", VERSION])) {
-            return Ok((python, version));
-        }
-    }
-    match python {
-        Some(python) => bail!("`{}` is not Python 3.11 or later", python.display()),
-        None => bail!("the reference tool needs Python 3.11 or later; name it with --python"),
-    }
-}
-
-/// Makes an empty virtual environment with `venv`, or with `virtualenv` where a distribution splits `venv` off.
-fn create(python: &Path, venv: &Path) -> Result<()> {
-    let mut reasons = Vec::new();
-    for module in [["-m", "venv"], ["-m", "virtualenv"]] {
-        // A failed attempt leaves an unusable folder.
-        if venv.exists() {
-            fs::remove_dir_all(venv).with_context(|| format!("cannot remove {}", venv.display()))?;
-        }
-        match process::stdout(Command::new(python).args(module).arg(venv)) {
-            Ok(_) => return Ok(()),
-            Err(error) => reasons.push(format!("{error:#}")),
-        }
-    }
-    bail!(
-        "cannot make a virtual environment; install venv (Debian, Ubuntu: `apt install python3-venv`) or virtualenv, \
-         or name another interpreter with --python\n{}",
-        reasons.join("\n")
-    )
 }

@@ -15,13 +15,17 @@ use crate::workspace::Workspace;
 /// Pairs of a label and a value; a fact that the system does not tell is left out.
 pub(crate) type Facts = Vec<(&'static str, String)>;
 
-/// Collects the facts.
-pub(crate) fn facts(workspace: &Workspace, ours: &Tool, theirs: &Reference) -> Result<Facts> {
+/// Collects the facts; those of a peer too, where one was measured.
+pub(crate) fn facts(workspace: &Workspace, ours: &Tool, theirs: Option<&Reference>) -> Result<Facts> {
     let describe = ["describe", "--always", "--dirty"];
     let commit = process::stdout(Command::new("git").args(describe).current_dir(&workspace.root));
     let ours = match commit {
         Ok(commit) => format!("{}, commit {commit}", ours.version()?),
         Err(_) => ours.version()?,
+    };
+    let theirs = match theirs {
+        Some(theirs) => Some(format!("{}, {}", theirs.tool.version()?, theirs.python_version)),
+        None => None,
     };
     let facts = [
         ("processor", processor()),
@@ -31,7 +35,7 @@ pub(crate) fn facts(workspace: &Workspace, ours: &Tool, theirs: &Reference) -> R
         ("system", quiet("uname", &["-srm"])),
         ("compiler", quiet("rustc", &["--version"])),
         ("ours", Some(ours)),
-        ("theirs", Some(format!("{}, {}", theirs.tool.version()?, theirs.python_version))),
+        ("theirs", theirs),
     ];
     Ok(facts.into_iter().filter_map(|(label, value)| Some((label, value?))).collect())
 }
