@@ -2,20 +2,34 @@
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Exit {
     /// Done, or verified.
-    Done = 0,
+    Done,
     /// Something that was read is not acceptable: the model, the bundle, a key.
-    Rejected = 1,
+    Rejected,
     /// The command line is wrong.
-    Usage = 2,
+    Usage,
     /// Something could not be read, written or reached.
-    CouldNotCheck = 3,
+    CouldNotCheck,
+    /// As a command that was run for the user ended.
+    Command(u8),
+}
+
+impl Exit {
+    /// What the process ends with.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Rejected => 1,
+            Self::Usage => 2,
+            Self::CouldNotCheck => 3,
+            Self::Command(code) => code,
+        }
+    }
 }
 
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }

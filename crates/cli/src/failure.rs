@@ -4,6 +4,7 @@ use std::path::Path;
 
 use model_transparency::certificate::{PathError, RevocationError};
 use model_transparency::envelope::{InvalidStatement, ReadBundleError};
+use model_transparency::format::RecogniseError;
 use model_transparency::hash::ReadError;
 use model_transparency::key::{GenerateError, InvalidKey};
 use model_transparency::log::LogEntryError;
@@ -109,6 +110,15 @@ impl From<ModelError> for Failure {
             ModelError::Unacceptable { .. } | ModelError::NotUtf8 { .. } => {
                 Self::rejected("unacceptable_model", message)
             }
+        }
+    }
+}
+
+impl From<RecogniseError> for Failure {
+    fn from(error: RecogniseError) -> Self {
+        match error {
+            RecogniseError::Model(error) => error.into(),
+            RecogniseError::Read { path, source } => UnhashedFile { path, error: source }.into(),
         }
     }
 }

@@ -44,10 +44,10 @@ pub fn execute(arguments: Vec<OsString>) -> Result<(), (u8, String)> {
     let matches = command.try_get_matches_from(arguments);
     let cli = matches
         .and_then(|matches| Cli::from_arg_matches(&matches))
-        .map_err(|error| (Exit::Usage as u8, error.to_string()))?;
+        .map_err(|error| (Exit::Usage.code(), error.to_string()))?;
     let console = Console::new(args::Format::Human, args::LogLevel::Error);
     let outcome = cli.command.run(&cli.global, &console);
-    outcome.map(drop).map_err(|failure| (failure.exit as u8, output::failure_text(&failure)))
+    outcome.map(drop).map_err(|failure| (failure.exit.code(), output::failure_text(&failure)))
 }
 
 /// The whole command line, for man pages and completions.

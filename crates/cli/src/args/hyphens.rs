@@ -20,8 +20,10 @@ pub(crate) fn with_hyphens(arguments: Vec<OsString>) -> Vec<OsString> {
 
 /// Whether the result is asked for as JSON, for command lines that can't be parsed.
 pub(crate) fn asks_for_json(arguments: &[OsString]) -> bool {
-    arguments.iter().any(|argument| argument == "--format=json")
-        || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+    // What follows `--` is another command's.
+    let ours = arguments.iter().position(|argument| argument == "--").map_or(arguments, |end| &arguments[..end]);
+    ours.iter().any(|argument| argument == "--format=json")
+        || ours.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
 }
 
 #[cfg(test)]
@@ -40,5 +42,12 @@ mod tests {
             ["--private-key", "my_key", "--no-ignore-unsigned-files", "--a-b=c_d", "x_y", "-a_b"]
         );
         assert_eq!(changed(&["--", "--a_b"]), ["--", "--a_b"]);
+    }
+
+    #[test]
+    fn a_command_that_is_run_has_its_own_format() {
+        let asks = |arguments: &[&str]| asks_for_json(&arguments.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(asks(&["--format", "json", "--", "x"]) && asks(&["--format=json"]));
+        assert!(!asks(&["--", "x", "--format", "json"]) && !asks(&["--", "--format=json"]));
     }
 }

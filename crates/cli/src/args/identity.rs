@@ -8,7 +8,7 @@ use clap::Args;
 const HEADING: &str = "Identity";
 
 /// Who signs: a token that is there, or where to get one.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct IdentityArgs {
     /// Sign as the job or the machine that this runs on: GitHub Actions, GitLab, Google Cloud, Buildkite, CircleCI
     #[arg(long, help_heading = HEADING)]

@@ -8,7 +8,7 @@ use model_transparency::sigstore::Instance;
 const HEADING: &str = "Sigstore instance";
 
 /// A Sigstore instance; without any of these the public-good one.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[group(id = "instance", multiple = false)]
 pub(crate) struct InstanceArgs {
     /// Sigstore's staging instance, for trying things out; anybody can get anything certified there

@@ -31,7 +31,7 @@ pub(crate) use model::{HashArg, HashingArgs, ModelArgs, ScopeArgs};
 pub(crate) use password::PasswordArgs;
 pub(crate) use repository::{RepositoryArgs, RootArgs, mirror};
 pub(crate) use services::{LogArgs, RekorVersionArg, ServiceArgs};
-pub(crate) use signing::{SigningArgs, SigningMethod};
+pub(crate) use signing::{OptionalSigningArgs, SignWithArgs, SigningArgs, SigningMethod};
 pub(crate) use timestamps::{StampArgs, TimestampArgs};
 #[cfg(feature = "pkcs11")]
 pub(crate) use token::TokenArgs;
@@ -80,7 +80,7 @@ impl Command {
             Self::Digest(_) => "digest",
             Self::Inspect(_) => "inspect",
             Self::Monitor(_) => "monitor",
-            Self::Provenance(_) => "provenance",
+            Self::Provenance(args) => args.name(),
             Self::Trust(_) => "trust",
             Self::Vsa(_) => "vsa",
             Self::Keygen(_) => "keygen",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 /// The password of a private key. Without any of these, `MODEL_SIGNING_PASSWORD`, then a prompt.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PasswordArgs {
     /// A file with the password of the private key in its first line [else: MODEL_SIGNING_PASSWORD, or a prompt]
     #[arg(long, value_name = "FILE", conflicts_with = "password")]

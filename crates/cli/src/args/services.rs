@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 const HEADING: &str = "Services";
 
 /// The services to sign with; without these, those of the instance's signing configuration.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ServiceArgs {
     /// The certificate authority (Fulcio)
     #[arg(long, help_heading = HEADING, value_name = "URL")]
@@ -29,7 +29,7 @@ pub(crate) struct ServiceArgs {
 }
 
 /// A log for signatures of a key that is kept.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct LogArgs {
     /// A transparency log (Rekor) to make the signature public in
     ///

@@ -18,6 +18,24 @@ pub(crate) struct SigningArgs {
     #[arg(long = "sign", help_heading = HEADING, value_enum, value_name = "METHOD")]
     pub(crate) method: SigningMethod,
 
+    #[command(flatten)]
+    pub(crate) with: SignWithArgs,
+}
+
+/// How a statement is signed, where it need not be.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OptionalSigningArgs {
+    /// How to sign, as the subcommands of `sign` do; without it nothing is signed, and nothing is published
+    #[arg(long = "sign", help_heading = HEADING, value_enum, value_name = "METHOD")]
+    pub(crate) method: Option<SigningMethod>,
+
+    #[command(flatten)]
+    pub(crate) with: SignWithArgs,
+}
+
+/// With what a statement is signed.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SignWithArgs {
     /// The private key, in PEM
     #[arg(long, help_heading = HEADING, value_name = "FILE")]
     pub(crate) private_key: Option<PathBuf>,
@@ -126,39 +144,35 @@ impl Need {
     }
 }
 
-impl SigningArgs {
-    /// Refuses a flag that is not for the method, and the lack of one that it needs.
+impl OptionalSigningArgs {
+    /// Refuses flags of a method where there is none, and as [`SignWithArgs::check`].
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        let method = self.method;
-        let by_sigstore = Need::optional_if(method == SigningMethod::Sigstore);
-        let (key_file, certificate) = (method.takes_key_file(), method.takes_certificate());
-        let IdentityArgs { identity_token_file, identity_token, client_id, client_secret, .. } = &self.identity;
-        let flags = [
-            ("--private-key", self.private_key.is_some(), Need::required_if(key_file)),
-            ("--password-file", self.password.password_file.is_some(), Need::optional_if(key_file)),
-            ("--password", self.password.password.is_some(), Need::optional_if(key_file)),
-            ("--signing-certificate", self.signing_certificate.is_some(), Need::required_if(certificate)),
-            ("--certificate-chain", !self.certificate_chain.is_empty(), Need::optional_if(certificate)),
-            #[cfg(feature = "pkcs11")]
-            ("--pkcs11-uri", self.pkcs11_uri.is_some(), Need::required_if(method.takes_token())),
-            #[cfg(feature = "pkcs11")]
-            ("--pin-file", self.pin_file.is_some(), Need::optional_if(method.takes_token())),
-            ("--use-ambient-credentials", self.identity.use_ambient_credentials, by_sigstore),
-            ("--identity-token-file", identity_token_file.is_some(), by_sigstore),
-            ("--identity-token", identity_token.is_some(), by_sigstore),
-            ("--oauth-force-oob", self.identity.oauth_force_oob, by_sigstore),
-            ("--client-id", client_id.is_some(), by_sigstore),
-            ("--client-secret", client_secret.is_some(), by_sigstore),
-            ("--fulcio-url", self.services.fulcio_url.is_some(), by_sigstore),
-            ("--oidc-issuer", self.services.oidc_issuer.is_some(), by_sigstore),
-            (
-                "--tsa-certificate-chain",
-                !self.tsa_certificate_chain.is_empty(),
-                Need::optional_if(method != SigningMethod::Sigstore),
-            ),
+        let Some(method) = self.method else {
+            return match self.with.first_flag() {
+                Some(flag) => Err(Failure::usage(format!("{flag} needs --sign METHOD: without it nothing is signed"))),
+                None => Ok(()),
+            };
+        };
+        self.with.check(method)
+    }
+}
+
+impl SignWithArgs {
+    /// The first flag that was given.
+    fn first_flag(&self) -> Option<&'static str> {
+        let services = [
+            ("--rekor-url", !self.services.rekor_url.is_empty()),
+            ("--tsa-url", !self.services.tsa_url.is_empty()),
+            ("--rekor-version", self.services.rekor_version.is_some()),
         ];
+        let flags = self.flags(None).into_iter().map(|(flag, is_given, _)| (flag, is_given));
+        flags.chain(services).find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// Refuses a flag that is not for the method, and the lack of one that it needs.
+    pub(crate) fn check(&self, method: SigningMethod) -> Result<(), Failure> {
         let name = method.name();
-        for (flag, is_given, need) in flags {
+        for (flag, is_given, need) in self.flags(Some(method)) {
             match need {
                 Need::Required if !is_given => {
                     return Err(Failure::usage(format!("--sign {name} needs {flag}")));
@@ -174,6 +188,35 @@ impl SigningArgs {
             return Err(Failure::usage(format!("--rekor-version needs --rekor-url with --sign {name}")));
         }
         Ok(())
+    }
+
+    /// Every flag that is not for each method: whether it was given, and how the method and it get on.
+    fn flags(&self, method: Option<SigningMethod>) -> Vec<(&'static str, bool, Need)> {
+        let is = |holds: fn(SigningMethod) -> bool| method.is_some_and(holds);
+        let by_sigstore = Need::optional_if(method == Some(SigningMethod::Sigstore));
+        let (key_file, certificate) = (is(SigningMethod::takes_key_file), is(SigningMethod::takes_certificate));
+        let by_another = Need::optional_if(method.is_some_and(|method| method != SigningMethod::Sigstore));
+        let IdentityArgs { identity_token_file, identity_token, client_id, client_secret, .. } = &self.identity;
+        vec![
+            ("--private-key", self.private_key.is_some(), Need::required_if(key_file)),
+            ("--password-file", self.password.password_file.is_some(), Need::optional_if(key_file)),
+            ("--password", self.password.password.is_some(), Need::optional_if(key_file)),
+            ("--signing-certificate", self.signing_certificate.is_some(), Need::required_if(certificate)),
+            ("--certificate-chain", !self.certificate_chain.is_empty(), Need::optional_if(certificate)),
+            #[cfg(feature = "pkcs11")]
+            ("--pkcs11-uri", self.pkcs11_uri.is_some(), Need::required_if(is(SigningMethod::takes_token))),
+            #[cfg(feature = "pkcs11")]
+            ("--pin-file", self.pin_file.is_some(), Need::optional_if(is(SigningMethod::takes_token))),
+            ("--use-ambient-credentials", self.identity.use_ambient_credentials, by_sigstore),
+            ("--identity-token-file", identity_token_file.is_some(), by_sigstore),
+            ("--identity-token", identity_token.is_some(), by_sigstore),
+            ("--oauth-force-oob", self.identity.oauth_force_oob, by_sigstore),
+            ("--client-id", client_id.is_some(), by_sigstore),
+            ("--client-secret", client_secret.is_some(), by_sigstore),
+            ("--fulcio-url", self.services.fulcio_url.is_some(), by_sigstore),
+            ("--oidc-issuer", self.services.oidc_issuer.is_some(), by_sigstore),
+            ("--tsa-certificate-chain", !self.tsa_certificate_chain.is_empty(), by_another),
+        ]
     }
 
     /// What an output must not overwrite.

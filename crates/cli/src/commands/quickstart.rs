@@ -66,7 +66,8 @@ impl Tour {
     fn run(&self, global: &Global, console: &Console) -> Result<Answer, Failure> {
         make_pair(KeyAlgorithm::EcdsaP256, None, &self.private_key, &self.public_key)?;
         let signed = sign::key(&self.model, &self.signature, &self.private_key, global, console)?;
-        let verified = verify::key(&self.model, &self.signature, &self.public_key, global, console)?;
+        let verified =
+            verify::key(ModelArgs::new(self.model.clone()), &self.signature, &self.public_key, global, console)?;
         let changed = copy_with_one_byte_changed(&self.model, &self.copy, console)?;
         let Some(changed) = changed else {
             return Err(Failure::rejected(
@@ -74,16 +75,17 @@ impl Tour {
                 "every file of the model is empty: there is no byte to change",
             ));
         };
-        let refusal = match verify::key(&self.copy, &self.signature, &self.public_key, global, console) {
-            Err(failure) if failure.exit == Exit::Rejected => failure,
-            Err(failure) => return Err(failure),
-            Ok(_) => {
-                return Err(Failure::rejected(
-                    "not_refused",
-                    "a changed byte was not noticed: do not trust this build",
-                ));
-            }
-        };
+        let refusal =
+            match verify::key(ModelArgs::new(self.copy.clone()), &self.signature, &self.public_key, global, console) {
+                Err(failure) if failure.exit == Exit::Rejected => failure,
+                Err(failure) => return Err(failure),
+                Ok(_) => {
+                    return Err(Failure::rejected(
+                        "not_refused",
+                        "a changed byte was not noticed: do not trust this build",
+                    ));
+                }
+            };
         let commands = self.commands();
         let heading = |text: &str| format!("{STRONG}{text}{STRONG:#}\n");
         let human = [
@@ -106,7 +108,7 @@ impl Tour {
             "signed": signed.json,
             "verified": verified.json,
             "changed": changed,
-            "refusal": { "kind": refusal.kind, "message": refusal.message, "exit_code": refusal.exit as u8 },
+            "refusal": { "kind": refusal.kind, "message": refusal.message, "exit_code": refusal.exit.code() },
             "commands": commands,
         });
         Ok(Answer { human, json })

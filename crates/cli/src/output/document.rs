@@ -52,8 +52,9 @@ pub(super) fn render(
             Exit::Rejected => "rejected",
             Exit::Usage => "usage",
             Exit::CouldNotCheck => "could_not_check",
+            Exit::Command(_) => "command_failed",
         },
-        exit_code: exit as u8,
+        exit_code: exit.code(),
         warnings,
         result: outcome.as_ref().map_or_else(|failure| failure.answer.as_deref(), Some).map(|answer| &answer.json),
         error: outcome.as_ref().err().map(|failure| ErrorOut {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use model_transparency::certificate::UnixTime;
-use model_transparency::provenance::{Facts, Match, SignedBy, SourceFacts, VerifiedProvenance};
+use model_transparency::provenance::{Facts, Match, SignedBy, SourceFacts, TRAINING_BUILD_TYPE, VerifiedProvenance};
 use model_transparency::verify::Evidence;
 use serde_json::{Value, json};
 
@@ -80,7 +80,9 @@ pub(super) fn add_provenance(
         fields.add("or", format!("{more} more"));
     }
     let trigger: Vec<&str> = [&facts.event, &facts.entry_point].into_iter().flatten().map(String::as_str).collect();
-    fields.add("triggered by", if trigger.is_empty() { "(not recorded)".to_owned() } else { trigger.join(", ") });
+    let is_training = facts.build_type == TRAINING_BUILD_TYPE && facts.event.is_none();
+    let label = if is_training { "entry point" } else { "triggered by" };
+    fields.add(label, if trigger.is_empty() { "(not recorded)".to_owned() } else { trigger.join(", ") });
     if policy.names_training() {
         fields.add("trained with", "the datasets, base models and parameters that were asked for");
     }

@@ -80,7 +80,7 @@ impl Fields {
     /// Adds a line; `value` is escaped.
     pub(crate) fn add(&mut self, label: &str, value: impl AsRef<str>) {
         // Writing to a `String` can't fail.
-        let _ = writeln!(self.0, "  {label:<13}{}", escape(value.as_ref()));
+        let _ = writeln!(self.0, "  {label:<12} {}", escape(value.as_ref()));
     }
 
     /// Adds a line for each value, the label before the first; with no value, none.

@@ -6,6 +6,7 @@ mod certificates;
 mod compatibility;
 mod keys;
 mod lookup;
+mod models;
 mod monitor;
 mod output;
 #[cfg(all(unix, feature = "pkcs11"))]

@@ -197,7 +197,7 @@ fn read_all(stream: &mut impl Read) -> String {
 }
 
 /// Standard Base64; short enough to stand here, and no dependency of the command.
-fn base64_decode(text: &str) -> Vec<u8> {
+pub(crate) fn base64_decode(text: &str) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = Vec::new();
     let (mut bits, mut length) = (0u32, 0);

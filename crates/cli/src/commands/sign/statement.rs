@@ -14,7 +14,7 @@ use super::witnesses::Asked;
 use super::{sigstore, timestamps, warn_of_short_key};
 #[cfg(feature = "pkcs11")]
 use crate::args::TokenArgs;
-use crate::args::{InstanceArgs, SigningArgs, SigningMethod};
+use crate::args::{InstanceArgs, SignWithArgs, SigningMethod};
 use crate::failure::Failure;
 use crate::identity::Tokens;
 use crate::inputs;
@@ -44,9 +44,14 @@ pub(crate) struct NewStatement {
 
 impl StatementSigner {
     /// Reads keys, certificates and tokens, asking for what is missing, and finds the services.
-    pub(crate) fn prepare(args: &SigningArgs, instance: &InstanceArgs, console: &Console) -> Result<Self, Failure> {
-        args.check()?;
-        let material = match args.method {
+    pub(crate) fn prepare(
+        method: SigningMethod,
+        args: &SignWithArgs,
+        instance: &InstanceArgs,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        args.check(method)?;
+        let material = match method {
             SigningMethod::Sigstore => {
                 let prepared = sigstore::prepare(&args.identity, &args.services, instance, console)?;
                 return Ok(Self { material: Material::Sigstore(prepared.signer), asked: prepared.asked });
@@ -95,24 +100,24 @@ impl Material {
     }
 }
 
-/// What `SigningArgs::check` has found to be there.
+/// What `SignWithArgs::check` has found to be there.
 fn given<T: Clone>(flag: &str, value: Option<&T>) -> Result<T, Failure> {
     value.cloned().ok_or_else(|| Failure::usage(format!("signing needs {flag}")))
 }
 
-fn key_file(args: &SigningArgs, console: &Console) -> Result<Box<dyn SigningKey>, Failure> {
+fn key_file(args: &SignWithArgs, console: &Console) -> Result<Box<dyn SigningKey>, Failure> {
     let path = given("--private-key", args.private_key.as_ref())?;
     Ok(Box::new(inputs::private_key(&path, &args.password, console)?))
 }
 
 #[cfg(feature = "pkcs11")]
-fn token(args: &SigningArgs, console: &Console) -> Result<Box<dyn SigningKey>, Failure> {
+fn token(args: &SignWithArgs, console: &Console) -> Result<Box<dyn SigningKey>, Failure> {
     let pkcs11_uri = given("--pkcs11-uri", args.pkcs11_uri.as_ref())?;
     let token = TokenArgs { pkcs11_uri, pin_file: args.pin_file.clone() };
     Ok(Box::new(inputs::pkcs11_key(&token, console)?))
 }
 
-fn certificates(args: &SigningArgs) -> Result<Certificates, Failure> {
+fn certificates(args: &SignWithArgs) -> Result<Certificates, Failure> {
     let certificate = given("--signing-certificate", args.signing_certificate.as_ref())?;
     CertificateArgs::new(certificate, args.certificate_chain.clone()).read()
 }

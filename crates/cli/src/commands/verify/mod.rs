@@ -128,30 +128,47 @@ impl JoinedArgs {
 }
 
 impl Common {
+    fn new(model: ModelArgs, signature: &Path, instance: InstanceArgs) -> Self {
+        Self {
+            model,
+            signature: Some(signature.to_owned()),
+            ignore_unsigned_files: false,
+            no_ignore_unsigned_files: false,
+            require_log: false,
+            timestamps: TimestampArgs::default(),
+            instance,
+            provenance: Box::default(),
+        }
+    }
+
     fn unsigned(&self) -> Unlisted {
         if self.ignore_unsigned_files && !self.no_ignore_unsigned_files { Unlisted::Tolerate } else { Unlisted::Report }
     }
 }
 
-/// Verifies with a key and every default; for `quickstart`.
+/// Verifies with a key and every other default.
 pub(crate) fn key(
-    model: &Path,
+    model: ModelArgs,
     signature: &Path,
     public_key: &Path,
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
-    let common = Common {
-        model: ModelArgs::new(model.to_owned()),
-        signature: Some(signature.to_owned()),
-        ignore_unsigned_files: false,
-        no_ignore_unsigned_files: false,
-        require_log: false,
-        timestamps: TimestampArgs::default(),
-        instance: InstanceArgs::default(),
-        provenance: Box::default(),
-    };
+    let common = Common::new(model, signature, InstanceArgs::default());
     key::run(&key::Args::new(common, public_key.to_owned()), global, console)
+}
+
+/// Verifies with a name and who vouches for it, and every other default.
+pub(crate) fn identity(
+    model: ModelArgs,
+    signature: &Path,
+    (identity, identity_provider): (&str, &str),
+    instance: &InstanceArgs,
+    global: &Global,
+    console: &Console,
+) -> Result<Answer, Failure> {
+    let common = Common::new(model, signature, instance.clone());
+    sigstore::run(&sigstore::Args::new(common, identity, identity_provider), global, console)
 }
 
 /// A signature that was read, and where it is.

@@ -39,6 +39,13 @@ pub(crate) struct Args {
     identity_provider_regexp: Option<String>,
 }
 
+impl Args {
+    pub(crate) fn new(common: Common, identity: &str, identity_provider: &str) -> Self {
+        let (identity, identity_provider) = (Some(identity.to_owned()), Some(identity_provider.to_owned()));
+        Self { common, identity, identity_regexp: None, identity_provider, identity_provider_regexp: None }
+    }
+}
+
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let common = &args.common;
     if !common.timestamps.tsa_certificate_chain.is_empty() {

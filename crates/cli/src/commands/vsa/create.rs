@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
     let outcome = verified(args, global, console)?;
     let summary = args.summary(&outcome.checked, Some(&outcome.provenance_sha256))?;
     let statement = summary.to_statement().map_err(invalid)?;
-    let signer = StatementSigner::prepare(&args.signing, &args.instance, console)?;
+    let signer = StatementSigner::prepare(args.signing.method, &args.signing.with, &args.instance, console)?;
     let signed = signer.sign(statement, console)?;
     let bytes = if args.envelope { signed.bundle.to_envelope_json() } else { signed.bundle.to_json() };
     write(&args.output, &bytes, Access::Everyone, Existing::Replace)?;
@@ -101,7 +101,7 @@ fn verified(args: &Args, global: &Global, console: &Console) -> Result<Outcome, 
 impl Args {
     /// Refuses what could only fail later.
     fn check(&self) -> Result<(), Failure> {
-        self.signing.check()?;
+        self.signing.with.check(self.signing.method)?;
         if self.provenance.policy.coverage() == Coverage::Partial {
             return Err(Failure::usage("--allow-partial is not for `vsa create`: a summary speaks of the whole model"));
         }
@@ -111,7 +111,7 @@ impl Args {
                 format!("--envelope is not for --sign {}: an envelope has no place for a certificate", method.name());
             return Err(Failure::usage(message));
         }
-        let services = &self.signing.services;
+        let services = &self.signing.with.services;
         if self.envelope && !(services.tsa_url.is_empty() && services.rekor_url.is_empty()) {
             let flag = if services.tsa_url.is_empty() { "--rekor-url" } else { "--tsa-url" };
             return Err(Failure::usage(format!("--envelope has no place for what {flag} is asked for")));
@@ -123,7 +123,7 @@ impl Args {
             .chain(self.provenance.inputs())
             .chain(self.provenance_signer.inputs())
             .chain(self.instance.inputs())
-            .chain(self.signing.inputs())
+            .chain(self.signing.with.inputs())
             .collect();
         check_output("--output", &self.output, &inputs)?;
         let models = self.artifacts.iter().filter(|artifact| artifact::digest(artifact).is_none());

@@ -1,13 +1,18 @@
-//! `provenance verify`: what a user sees. A file for each producer, and for each kind of subject.
+//! `provenance`: what a user sees. Of `provenance verify` a file for each producer, and for each kind of subject.
 
 mod builder_map;
+mod generate;
 mod gitlab;
 mod hostile;
 mod joined;
 mod models;
 mod public;
+#[cfg(unix)]
+mod run;
 mod signing;
 mod tekton;
+#[cfg(target_os = "linux")]
+mod traced;
 mod training;
 mod usage;
 
