@@ -80,17 +80,14 @@ fn python(interpreter: &Path, answer: Answer) -> Python {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
-
+    use super::super::tests::write_program;
     use super::*;
 
     /// A program that stands where an interpreter should.
     fn fake(script: &str) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("python");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        write_program(&path, &format!("#!/bin/sh\n{script}\n"));
         (folder, path)
     }
 

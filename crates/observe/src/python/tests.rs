@@ -2,6 +2,14 @@
 
 use super::*;
 
+/// Writes a program, so that no other test's child can hold it open for writing when it is started.
+#[cfg(unix)]
+pub(super) fn write_program(path: &Path, text: &str) {
+    let script = ["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""];
+    let status = std::process::Command::new("sh").args(script).arg(path).arg(text).status();
+    assert!(status.is_ok_and(|status| status.success()), "{}", path.display());
+}
+
 #[test]
 fn frameworks_are_told_from_other_packages() {
     let package = |name: &str| Installed { name: name.to_owned(), version: "1".to_owned(), tags: Vec::new() };
@@ -15,7 +23,6 @@ fn frameworks_are_told_from_other_packages() {
 mod unix {
     use std::ffi::OsString;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
     use std::process::Command;
 
     use super::super::interpreter::interpreter;
@@ -44,8 +51,9 @@ mod unix {
         }
 
         fn program(&self, name: &str, text: &str) {
-            self.file(name, text);
-            fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).expect("it is ours");
+            let path = self.path(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            write_program(&path, text);
         }
 
         fn interpreter(&self, command: &str) -> Option<String> {
@@ -247,8 +255,7 @@ mod unix {
             }
         }
         let python = folder.path().join("python");
-        fs::write(&python, "#!/bin/sh\nPYTHONPATH=added exec venv/bin/python \"$@\"\n").expect("a file");
-        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        write_program(&python, "#!/bin/sh\nPYTHONPATH=added exec venv/bin/python \"$@\"\n");
         let found = installed(&python, folder.path()).expect("an answer");
         assert_eq!(described(&found), [("extra", "1.0", 0), ("torch", "3.0", 0)]);
         assert!(!folder.path().join("imported").exists());

@@ -92,6 +92,20 @@ fn what_was_run_is_what_is_verified() {
 }
 
 #[test]
+fn what_cannot_be_signed_afterwards_is_kept_unsigned() {
+    let sandbox = sandbox();
+    let flags = "--output out.bin -o p.json --sign key --private-key key.pem --tsa-url http://127.0.0.1:9/";
+    let run = run(&mut command(&sandbox, flags, TRAIN));
+    assert_eq!(run.code, Some(3), "{run:?}");
+    for words in ["127.0.0.1:9", "the provenance is kept, unsigned, in `p.json.unsigned`"] {
+        assert!(run.stderr.contains(words), "{run:?}");
+    }
+    assert!(!sandbox.path("p.json").exists());
+    let kept: Value = serde_json::from_slice(&sandbox.read("p.json.unsigned")).expect("a statement");
+    assert_eq!(kept["subject"][0]["name"], "out.bin");
+}
+
+#[test]
 fn a_directory_is_one_model_with_what_was_left_out() {
     let sandbox = sandbox();
     let script = "mkdir -p out/cache && cp data/* out && echo x > out/cache/x";

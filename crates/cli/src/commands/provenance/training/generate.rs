@@ -12,7 +12,7 @@ use super::args::TrainingArgs;
 use super::from_file::Described;
 use super::inputs::{Material, check_base_models, materials};
 use super::outputs::{Output, byproduct, byproducts};
-use super::writing::{finish, signer, tool, words_without_secrets};
+use super::writing::{Unsigned, finish, signer, tool, words_without_secrets};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::output::{Answer, Console, Trained, training_answer};
@@ -132,7 +132,7 @@ pub(crate) fn run(mut args: Args, global: &Global, console: &Console) -> Result<
         finished,
         builder_version: [tool()].into(),
     };
-    let signed = finish(&run, &outputs, training, signer.as_ref(), console)?;
+    let signed = finish(&run, &outputs, training, signer.as_ref(), Unsigned::Drop, console)?;
     let recognised: Vec<_> = outputs.iter().map(|output| &output.recognition).collect();
     let trained = Trained { path: training.destination(), run: &run, recognised: &recognised, signed: signed.as_ref() };
     Ok(training_answer(&trained))

@@ -23,7 +23,7 @@ use super::outputs::{Output, Patterns, byproduct, byproducts};
 use super::ranks::{Fragments, Place, leave, place};
 use super::source;
 use super::surroundings::Surroundings;
-use super::writing::{absolute, finish, signer, tool, words_without_secrets};
+use super::writing::{Unsigned, absolute, finish, signer, tool, words_without_secrets};
 use crate::args::Global;
 use crate::commands::sign::StatementSigner;
 use crate::exit::Exit;
@@ -39,7 +39,8 @@ const MOST_BEFORE_BYTES: u64 = 1 << 30;
 ///
 /// The command runs as it would without this tool: its output, its exit code, and signals to it. Inputs are hashed before it
 /// or beside it, models afterwards. If it fails, nothing is written. The provenance (SLSA) says how it was made and what
-/// could not be seen of that; it is signed if `--sign` says how.
+/// could not be seen of that; it is signed if `--sign` says how. If signing fails, it is kept unsigned, in a file whose name
+/// ends in `.unsigned`.
 #[derive(Debug, clap::Args)]
 // That of the flattened arguments has the name of this struct.
 #[group(skip)]
@@ -326,7 +327,8 @@ impl<'a> Prepared<'a> {
             finished: Some(finished),
             builder_version: [tool()].into(),
         };
-        let signed = finish(&run, &outputs, training, self.signer.as_ref(), console)?;
+        // What was seen of a long training can't be seen again.
+        let signed = finish(&run, &outputs, training, self.signer.as_ref(), Unsigned::Keep, console)?;
         let recognised: Vec<_> = outputs.iter().map(|output| &output.recognition).collect();
         let trained =
             Trained { path: training.destination(), run: &run, recognised: &recognised, signed: signed.as_ref() };

@@ -22,15 +22,21 @@ pub(super) fn signer(args: &TrainingArgs, console: &Console) -> Result<Option<St
     StatementSigner::prepare(method, &args.signing.with, &args.instance, console).map(Some)
 }
 
+/// What becomes of a statement that could not be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsigned {
+    /// It is kept beside where the bundle would be, under a name that nobody takes for it.
+    Keep,
+    Drop,
+}
+
 /// Writes the provenance, unless a model is no longer what it says.
-///
-/// What was seen of a long training can't be seen again: if signing fails, the statement is kept beside where the bundle would
-/// be, under a name that nobody takes for it.
 pub(super) fn finish(
     run: &TrainingRun,
     outputs: &[Output],
     args: &TrainingArgs,
     signer: Option<&StatementSigner>,
+    unsigned: Unsigned,
     console: &Console,
 ) -> Result<Option<NewStatement>, Failure> {
     let statement = run.to_statement().map_err(invalid)?;
@@ -39,7 +45,10 @@ pub(super) fn finish(
         output.check_unchanged(args)?;
     }
     let signed = signed.or_else(|failure| {
-        let kept = unsigned(args.destination());
+        if unsigned == Unsigned::Drop {
+            return Err(failure);
+        }
+        let kept = kept(args.destination());
         write(&kept, &statement, Access::Everyone, Existing::Replace)?;
         let hint = failure.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
         Err(failure.with_hint(format!("{hint}the provenance is kept, unsigned, in `{}`", kept.display())))
@@ -50,7 +59,7 @@ pub(super) fn finish(
 }
 
 /// Where a statement is kept that could not be signed.
-fn unsigned(destination: &Path) -> PathBuf {
+fn kept(destination: &Path) -> PathBuf {
     let mut name = destination.as_os_str().to_owned();
     name.push(".unsigned");
     PathBuf::from(name)
