@@ -7,8 +7,9 @@ use std::time::SystemTime;
 
 /// What files looked like at some moment.
 ///
-/// A change that leaves length, times and inode alike is not seen. On Unix that takes setting the clock back: no call sets a
-/// file's time of change.
+/// A change that leaves length, times and inode alike is not seen. On Unix no call sets a file's time of change; it stays the
+/// same for a second write within one tick of the kernel's clock (some milliseconds), for one by a shared mapping of a page
+/// that was written to already, and where the clock is set back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<PathBuf, Option<Stamp>>);
 
@@ -49,6 +50,12 @@ impl Snapshot {
         let there = || self.0.iter().filter(|(_, stamp)| stamp.is_some());
         let alike = there().filter(|(path, stamp)| before.0.get(*path) == Some(stamp));
         (there().count(), alike.count())
+    }
+
+    /// Whether this file is there.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        matches!(self.0.get(path), Some(Some(_)))
     }
 
     /// The files that are there.

@@ -121,9 +121,16 @@ fn what_the_command_leaves_behind_is_counted() {
 fn a_child_that_ends_a_moment_later_is_awaited_and_seen() {
     let _alone = alone();
     let (_folder, path) = folder();
-    let trace = traced("(sleep 0.3; echo late > $0/late) & true", &path);
-    assert_eq!(trace.files.get(&path.join("late")), Some(&WRITTEN));
-    assert!(trace.gaps.is_empty(), "{:?}", trace.gaps);
+    let command = [shell("(sleep 0.1; echo late > $0/late) & true"), vec![path.clone().into()]].concat();
+    let outcome = run(&command, Observation::Trace).expect("traced");
+    let trace = outcome.trace.as_ref().expect("a trace");
+    // A machine that is busy enough lets no moment suffice: then it is killed, and that is said.
+    if outcome.still_running == 0 {
+        assert_eq!(trace.files.get(&path.join("late")), Some(&WRITTEN), "{outcome:?}");
+        assert!(trace.gaps.is_empty(), "{outcome:?}");
+    } else {
+        assert!(trace.gaps.iter().any(|gap| gap.contains("outlived the command were killed")), "{outcome:?}");
+    }
 }
 
 #[test]
@@ -135,7 +142,7 @@ fn files_are_seen_by_what_is_done_to_them() {
     }
     std::os::unix::fs::symlink(path.join("read"), path.join("link")).expect("linked");
     let script = "cat $0/link; echo x > $0/new; rm $0/removed; mv $0/from $0/to; echo x >> $0/appended; \
-                  ln $0/linked $0/hard; cat $0/none 2> /dev/null; cd $0; cat ./read; true";
+                  ln $0/linked $0/hard; mknod $0/node p; cat $0/none 2> /dev/null; cd $0; cat ./read; true";
     let trace = traced(script, &path);
     let used = |name: &str| trace.files.get(&path.join(name)).copied();
     assert_eq!(used("read"), Some(READ));
@@ -143,7 +150,9 @@ fn files_are_seen_by_what_is_done_to_them() {
     assert_eq!(used("new"), Some(WRITTEN));
     assert_eq!(used("appended"), Some(WRITTEN));
     assert_eq!(used("to"), Some(WRITTEN));
+    assert_eq!(used("linked"), Some(READ), "what gets another name becomes what that names");
     assert_eq!(used("hard"), Some(WRITTEN));
+    assert_eq!(used("node"), None, "a pipe is no file");
     assert_eq!(used("none"), None, "what failed is no use");
     for name in ["removed", "from"] {
         assert!(used(name).is_some_and(|used| used.removed), "{name}: {:?}", used(name));
@@ -269,4 +278,93 @@ fn many_processes_are_seen() {
     let trace = traced("i=0; while [ $i -lt 200 ]; do (echo $i > $0/$i) & i=$((i+1)); done; wait", &path);
     assert_eq!(trace.files.iter().filter(|(file, used)| file.starts_with(&path) && used.written).count(), 200);
     assert!(trace.processes >= 200, "{}", trace.processes);
+}
+
+#[test]
+fn calls_that_few_programs_make_are_seen() {
+    let _alone = alone();
+    let (_folder, path) = folder();
+    for name in ["target", "moved", "q (deleted)"] {
+        fs::write(path.join(name), name).expect("written");
+    }
+    fs::create_dir(path.join("turns")).expect("made");
+    std::os::unix::fs::symlink(path.join("target"), path.join("link")).expect("linked");
+    let script = "
+import os, socket, stat, sys
+os.chdir(sys.argv[1])
+os.truncate('link', 1)
+os.mknod('node', stat.S_IFREG | 0o644)
+os.rename('/proc/self/cwd/moved', '/proc/thread-self/cwd/there')
+open('q (deleted)').read()
+os.close(os.open('turns', os.O_RDONLY))
+os.rmdir('turns')
+open('turns', 'w').write('x')
+os.mkfifo('pipe')
+os.close(os.open('pipe', os.O_RDONLY | os.O_NONBLOCK))
+os.close(os.open('made', os.O_RDONLY | os.O_CREAT | os.O_EXCL))
+s = socket.socket()
+s.listen()
+";
+    let Some(trace) = python(script, &path) else { return };
+    let used = |name: &str| trace.files.get(&path.join(name)).copied().unwrap_or_default();
+    assert!(used("target").written && !used("link").written, "{:?}", trace.files);
+    assert!(used("node").written && used("moved").removed && used("there").written && used("turns").written);
+    assert!(used("q (deleted)").read && used("made").written);
+    assert!(trace.gaps.iter().any(|gap| gap.contains("/pipe` is a pipe")), "{:?}", trace.gaps);
+    assert!(trace.network.contains("listen"), "{:?}", trace.network);
+}
+
+#[test]
+fn shared_memory_has_files() {
+    let _alone = alone();
+    let Ok(folder) = tempfile::tempdir_in("/dev/shm") else { return };
+    let path = folder.path().canonicalize().expect("a folder");
+    fs::write(path.join("data"), "1").expect("written");
+    assert_eq!(traced("cat $0/data > /dev/null", &path).files.get(&path.join("data")), Some(&READ));
+}
+
+#[test]
+fn what_is_left_behind_and_busy_is_ended() {
+    let _alone = alone();
+    let script = "i=0; while [ $i -lt 20 ]; do (while :; do : < /dev/null; done) & i=$((i+1)); done";
+    let outcome = run(&shell(script), Observation::Trace).expect("traced");
+    assert_eq!(outcome.still_running, 20, "{outcome:?}");
+    let gaps = outcome.trace.expect("a trace").gaps;
+    assert!(gaps.iter().any(|gap| gap.contains("outlived the command were killed")), "{gaps:?}");
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let _alone = alone();
+    let script = "grep SigIgn /proc/self/status > $0/ignored";
+    let (_folder, path) = folder();
+    // The disposition is the process's: the tests of this file are one.
+    let command = [shell("trap '' HUP CHLD; exec \"$0\" \"$@\""), vec![std::env::current_exe().expect("a program").into()]];
+    let inner = ["--exact", "--ignored", "--nocapture", "ignored_signals_in_a_process_of_their_own"].map(Into::into);
+    let mut words = [command.concat(), inner.to_vec()].concat().into_iter();
+    let status = std::process::Command::new(words.next().expect("a word"))
+        .args(words)
+        .env("SCRIPT", script)
+        .env("FOLDER", &path)
+        .status()
+        .expect("run");
+    assert!(status.success());
+    for observation in BOTH {
+        let text = fs::read_to_string(path.join(format!("{observation:?}"))).expect("written");
+        let mask = u64::from_str_radix(text.trim().rsplit(['\t', ' ']).next().expect("a word"), 16).expect("a mask");
+        assert_eq!(mask & 1, 1, "{observation:?}: {text}");
+    }
+}
+
+#[test]
+#[ignore = "run by another test, in a process that ignores signals"]
+fn ignored_signals_in_a_process_of_their_own() {
+    let (Some(script), Some(folder)) = (std::env::var_os("SCRIPT"), std::env::var_os("FOLDER")) else { return };
+    for observation in BOTH {
+        let command = [shell(script.to_str().expect("UTF-8")), vec![folder.clone()]].concat();
+        let outcome = run(&command, observation).expect("run");
+        assert!(outcome.status.success());
+        let folder = Path::new(&folder);
+        fs::rename(folder.join("ignored"), folder.join(format!("{observation:?}"))).expect("renamed");
+    }
 }

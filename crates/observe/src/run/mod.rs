@@ -4,6 +4,8 @@
 //! the calls that are looked at would fail from then on. What still runs a moment after the command has ended is killed,
 //! and that is a gap.
 
+#[cfg(target_os = "linux")]
+mod adopting;
 mod fragment;
 #[cfg(unix)]
 mod plain;
@@ -187,8 +189,10 @@ impl Trace {
     }
 
     fn add_gap(&mut self, gap: String) {
-        if self.gaps.len() < MOST_GAPS {
+        if self.gaps.len() < MOST_GAPS || self.gaps.contains(&gap) {
             self.gaps.insert(gap);
+        } else {
+            self.gaps.insert(format!("only the first {MOST_GAPS} gaps are named"));
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::io;
 
+#[cfg(target_os = "linux")]
+use super::adopting::Adopting;
 use super::signals::{Caught, pid};
 use super::{Outcome, RunError, not_started, start};
 
@@ -11,7 +13,9 @@ pub(super) fn run(command: &[OsString]) -> Result<Outcome, RunError> {
     let failed = |source| not_started(command, source);
     let caught = Caught::new().map_err(failed)?;
     #[cfg(target_os = "linux")]
-    let _adopting = linux::Adopting::new().map_err(|error| failed(error.into()))?;
+    let _adopting = Adopting::new().map_err(|error| failed(error.into()))?;
+    #[cfg(target_os = "linux")]
+    let before = linux::descendants();
     let mut child = start(command)?;
     let passing = caught.pass_to(child.id());
     let Some(pid) = pid(&child) else {
@@ -25,7 +29,7 @@ pub(super) fn run(command: &[OsString]) -> Result<Outcome, RunError> {
     drop(passing);
     let status = child.wait().map_err(failed)?;
     #[cfg(target_os = "linux")]
-    let still_running = linux::left_behind();
+    let still_running = linux::descendants().difference(&before).count();
     #[cfg(not(target_os = "linux"))]
     let still_running = 0;
     Ok(Outcome { status, still_running, trace: None })
@@ -45,24 +49,10 @@ fn wait_without_reaping(pid: rustix::process::Pid) -> io::Result<()> {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::collections::BTreeSet;
+
     use rustix::io::{Errno, Result};
-    use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, getpid, set_child_subreaper, waitid, waitpid};
-
-    /// What the command leaves behind becomes this process's child, not the machine's.
-    pub(super) struct Adopting;
-
-    impl Adopting {
-        pub(super) fn new() -> Result<Self> {
-            set_child_subreaper(Some(getpid())).map(|()| Self)
-        }
-    }
-
-    impl Drop for Adopting {
-        fn drop(&mut self) {
-            // What is there already stays this process's.
-            let _ = set_child_subreaper(None);
-        }
-    }
+    use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, getpid, waitid, waitpid};
 
     /// Waits until this child has ended, which is not reaped; those that it left behind are, as they end.
     pub(super) fn await_end(child: Pid) -> Result<()> {
@@ -97,15 +87,16 @@ mod linux {
         Ok(())
     }
 
-    /// How many processes the command left behind that still run.
-    pub(super) fn left_behind() -> usize {
+    /// The processes that run and come of this one.
+    pub(super) fn descendants() -> BTreeSet<i32> {
         let parents: Vec<(i32, i32)> = processes();
         let mut family = vec![getpid().as_raw_nonzero().get()];
-        let mut found = 0;
+        let mut found = BTreeSet::new();
         while let Some(parent) = family.pop() {
             for (pid, _) in parents.iter().filter(|(_, of)| *of == parent) {
-                found += 1;
-                family.push(*pid);
+                if found.insert(*pid) {
+                    family.push(*pid);
+                }
             }
         }
         found

@@ -1,6 +1,8 @@
 //! `provenance run`: commands that do as they say, and commands that do not.
 
-use std::process::Command;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -381,4 +383,26 @@ fn a_summary_says_what_was_found_out() {
     assert_eq!((&document["command"], &document["outcome"]), (&"provenance run".into(), &"done".into()));
     assert_eq!(document["result"]["statement"], sandbox.statement("provenance.sigstore.json"));
     assert_eq!(quiet.stderr, "");
+}
+
+/// While outputs are hashed, ranks awaited, signatures made: the command has ended, and signals are for this tool again.
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_end_it_when_the_command_has_ended() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let sandbox = Sandbox::empty();
+    fs::create_dir(sandbox.path("ranks")).expect("a folder");
+    let mut command = sandbox.command("provenance run --trace --rank-fragments ranks --output out.bin --");
+    command.args(["/bin/sh", "-c", "echo 1 > out.bin; echo > ended"]).env("WORLD_SIZE", "2").env("RANK", "0");
+    let mut child = command.stderr(Stdio::null()).spawn().expect("started");
+    while !sandbox.path("ended").exists() {
+        assert_eq!(child.try_wait().expect("a child"), None, "the command was run");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("run");
+    assert!(sent.success());
+    assert_eq!(child.wait().expect("ended").signal(), Some(15));
+    assert!(!sandbox.path("provenance.json").exists());
 }

@@ -141,3 +141,41 @@ fn a_command_that_fails_under_a_trace_fails_as_without() {
         sandbox.fails_as(&mut command(&sandbox, "--output out.bin", script), code, &["no provenance was written"]);
     }
 }
+
+#[test]
+fn what_becomes_the_model_without_being_read_is_listed() {
+    let sandbox = sandbox();
+    // Another name for a file that was there.
+    let (_, statement) = traced(&sandbox, "", "ln secret.bin out.bin");
+    assert_eq!(undeclared(&statement, "read"), ["secret.bin"]);
+    // The model of an earlier run.
+    std::fs::remove_file(sandbox.path("out.bin")).expect("removed");
+    sandbox.write("out.bin", "of another run");
+    let (_, statement) = traced(&sandbox, "", "cat out.bin data/one.bin > new; mv new out.bin");
+    assert_eq!(undeclared(&statement, "read"), ["out.bin"]);
+    // What the run itself wrote is its own.
+    std::fs::remove_file(sandbox.path("out.bin")).expect("removed");
+    let (_, statement) = traced(&sandbox, "", "cat data/one.bin > out.bin; cat out.bin");
+    assert_eq!(undeclared(&statement, "read"), Vec::<&str>::new());
+}
+
+#[test]
+fn what_comes_by_a_pipe_is_a_gap() {
+    let sandbox = sandbox();
+    let mut command = command(&sandbox, "--output out.bin", "cat > out.bin");
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().expect("started");
+    std::io::Write::write_all(child.stdin.as_mut().expect("a pipe"), b"data").expect("written");
+    assert!(child.wait().expect("ended").success());
+    let statement = serde_json::from_slice(&sandbox.read("provenance.json")).expect("a statement");
+    assert!(observation(&statement)["gaps"].to_string().contains("(descriptor 0)"), "{statement}");
+}
+
+#[test]
+fn a_trace_inside_a_trace_is_refused_at_once() {
+    let sandbox = sandbox();
+    let inner = format!("{} provenance run --trace --output inner.bin -- true", env!("CARGO_BIN_EXE_model-signing"));
+    let run = run(&mut command(&sandbox, "--output out.bin", &inner));
+    assert_eq!(run.code, Some(3), "{run:?}");
+    assert!(run.stderr.contains("cannot be traced"), "{run:?}");
+    assert!(!sandbox.path("provenance.json").exists());
+}

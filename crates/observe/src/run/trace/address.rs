@@ -51,7 +51,13 @@ fn name(address: &[u8]) -> Option<String> {
             let end = path.iter().position(|byte| *byte == 0).unwrap_or(path.len());
             (end > 0).then(|| format!("unix:{mark}{}", String::from_utf8_lossy(&path[..end])))
         }
-        _ => None,
+        // Nobody's, and the kernel's own.
+        libc::AF_UNSPEC | libc::AF_NETLINK | libc::AF_ALG => None,
+        libc::AF_VSOCK => {
+            let word = |at: usize| Some(u32::from_ne_bytes(address.get(at..at + 4)?.try_into().ok()?));
+            Some(format!("vsock:{}:{}", word(8)?, word(4)?))
+        }
+        other => Some(format!("family {other}")),
     }
 }
 
@@ -70,6 +76,9 @@ mod tests {
         assert_eq!(of(libc::AF_INET, &[0x01, 0xbb, 192, 0, 2, 1, 0, 0]).as_deref(), Some("192.0.2.1:443"));
         assert_eq!(of(libc::AF_INET6, &ipv6).as_deref(), Some("[::1]:443"));
         assert_eq!(of(libc::AF_UNIX, b"/run/x.sock\0\0").as_deref(), Some("unix:/run/x.sock"));
+        let vsock = [&[0, 0][..], &1234_u32.to_ne_bytes(), &2_u32.to_ne_bytes(), &[0; 4]].concat();
+        assert_eq!(of(libc::AF_VSOCK, &vsock).as_deref(), Some("vsock:2:1234"));
+        assert_eq!(of(libc::AF_PACKET, &[0; 16]).as_deref(), Some("family 17"));
         assert_eq!(of(libc::AF_UNIX, b"\0name").as_deref(), Some("unix:@name"));
     }
 

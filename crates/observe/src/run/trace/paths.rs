@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// The longest path that the kernel takes, with the zero at its end.
@@ -11,7 +12,7 @@ const PATH_BYTES: usize = 4_096;
 /// What the kernel adds to the name of a file that has none any more.
 const GONE: &[u8] = b" (deleted)";
 /// Where nothing is a file of the run.
-const NO_FILES: [&str; 3] = ["/dev", "/proc", "/sys"];
+const NO_FILES: [&str; 2] = ["/proc", "/sys"];
 
 /// The memory of a process.
 pub(super) struct Memory(Option<File>);
@@ -19,6 +20,10 @@ pub(super) struct Memory(Option<File>);
 impl Memory {
     pub(super) fn of(pid: i32) -> Self {
         Self(File::open(format!("/proc/{pid}/mem")).ok())
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        self.0.is_some()
     }
 
     /// The bytes at an address: fewer than were asked for where the memory ends.
@@ -67,30 +72,88 @@ impl NamedPath {
         Self { directory, path }
     }
 
-    /// What it names for the process: the last part may be a link, or gone by now.
-    pub(super) fn resolved(&self, pid: i32) -> Option<PathBuf> {
-        let path = self.path.as_deref()?;
+    /// What it names for the process: the last part may be a link, or gone by now. `follows` if a link is followed.
+    ///
+    /// # Errors
+    /// The path could not be read, or not be resolved.
+    pub(super) fn resolved(&self, pid: i32, follows: bool) -> io::Result<Option<PathBuf>> {
+        let path = self.path.as_deref().ok_or(io::ErrorKind::InvalidInput)?;
         let base = match (self.directory as u32).cast_signed() {
             libc::AT_FDCWD => format!("/proc/{pid}/cwd"),
             descriptor => format!("/proc/{pid}/fd/{descriptor}"),
         };
-        let whole = if path.is_absolute() { path.to_owned() } else { fs::read_link(base).ok()?.join(path) };
-        let parent = fs::canonicalize(whole.parent()?).ok()?;
-        let found = parent.join(whole.file_name()?);
-        is_of_the_run(&found).then_some(found)
+        let whole = if path.as_os_str().is_empty() {
+            // The descriptor itself (`AT_EMPTY_PATH`).
+            fs::read_link(base)?
+        } else if path.is_absolute() {
+            of_process(pid, path)
+        } else {
+            fs::read_link(base)?.join(path)
+        };
+        let found = match (whole.parent(), whole.file_name()) {
+            _ if follows => fs::canonicalize(&whole)?,
+            (Some(parent), Some(name)) => fs::canonicalize(parent)?.join(name),
+            _ => fs::canonicalize(&whole)?,
+        };
+        Ok(is_of_the_run(&found).then_some(found))
     }
 }
 
-/// The file that a new descriptor is of.
-pub(super) fn of_descriptor(pid: i32, descriptor: i64) -> Option<PathBuf> {
-    plain(fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).ok()?)
+/// A path that begins with what is each process's own, as the tracer can follow it.
+fn of_process(pid: i32, path: &Path) -> PathBuf {
+    let inner = |prefix: &str| path.strip_prefix(prefix).ok();
+    if let Some(rest) = inner("/proc/self") {
+        Path::new(&format!("/proc/{pid}")).join(rest)
+    } else if let Some(rest) = inner("/proc/thread-self") {
+        Path::new(&format!("/proc/{pid}/task/{pid}")).join(rest)
+    } else if let Some(rest) = inner("/dev/fd") {
+        Path::new(&format!("/proc/{pid}/fd")).join(rest)
+    } else {
+        path.to_owned()
+    }
+}
+
+/// What a new descriptor is of.
+pub(super) enum Opened {
+    /// A file or a block device.
+    File(PathBuf),
+    /// A pipe with a name.
+    Pipe(PathBuf),
+    /// A directory, a terminal and the like.
+    NoFile,
+}
+
+/// What a new descriptor is of.
+///
+/// # Errors
+/// The process can't be looked into, or has closed it.
+pub(super) fn of_descriptor(pid: i32, descriptor: i64, is_known: impl Fn(&Path) -> bool) -> io::Result<Opened> {
+    let link = format!("/proc/{pid}/fd/{descriptor}");
+    let Some(path) = plain(fs::read_link(&link)?) else { return Ok(Opened::NoFile) };
+    if is_known(&path) {
+        return Ok(Opened::File(path));
+    }
+    let kind = fs::metadata(link)?.file_type();
+    Ok(if kind.is_file() || kind.is_block_device() {
+        Opened::File(path)
+    } else if kind.is_fifo() {
+        Opened::Pipe(path)
+    } else {
+        Opened::NoFile
+    })
+}
+
+/// Whether a process or thread is there.
+pub(super) fn is_there(pid: i32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// A path of the kernel's, if it is one of a file.
 pub(super) fn plain(path: PathBuf) -> Option<PathBuf> {
     let path = match path.as_os_str().as_bytes().strip_suffix(GONE) {
-        Some(name) => PathBuf::from(OsString::from_vec(name.to_vec())),
-        None => path,
+        // A file may be called like that.
+        Some(name) if fs::symlink_metadata(&path).is_err() => PathBuf::from(OsString::from_vec(name.to_vec())),
+        _ => path,
     };
     // Pipes, sockets and the like are called `pipe:[1]`.
     (path.is_absolute() && is_of_the_run(&path)).then_some(path)
@@ -98,11 +161,6 @@ pub(super) fn plain(path: PathBuf) -> Option<PathBuf> {
 
 fn is_of_the_run(path: &Path) -> bool {
     !NO_FILES.iter().any(|folder| path.starts_with(folder))
-}
-
-/// Whether a descriptor is of a file, rather than of a directory or device.
-pub(super) fn is_file(pid: i32, descriptor: i64) -> bool {
-    fs::metadata(format!("/proc/{pid}/fd/{descriptor}")).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// How a descriptor may be used: for reading, for writing.

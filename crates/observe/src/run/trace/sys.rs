@@ -2,8 +2,10 @@
 #![expect(unsafe_code, reason = "ptrace, wait and seccomp, each behind a function that is safe to call")]
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::ptr::null_mut;
 
 /// What happened to a process or thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +23,10 @@ pub(super) enum Stop {
     Call,
     /// A call has ended whose end was asked for.
     CallEnded,
-    /// It has started another.
-    New,
+    /// It has started another process.
+    NewProcess,
+    /// It has started another thread, or what is close to one.
+    NewThread,
     /// A program runs from now on.
     Exec,
     /// It was stopped with its group, until it is told to continue.
@@ -74,13 +78,17 @@ const INFO_EXIT: u8 = 2;
 const INFO_SECCOMP: u8 = 3;
 
 /// Has the child tell its number, wait until it is told to go on, and install the filter, before it runs the program.
+/// `go` is the end of the pipe by which this process tells it: the child's own would keep it waiting for ever.
 pub(super) fn before_exec(
     command: &mut Command,
     mut tell: PipeWriter,
     mut wait: PipeReader,
+    go: RawFd,
     filter: Vec<libc::sock_filter>,
 ) {
     let prepare = move || {
+        // SAFETY: in the child nothing else knows of this descriptor, and it is not used again.
+        unsafe { libc::close(go) };
         // SAFETY: `getpid` has no conditions.
         let pid = unsafe { libc::getpid() };
         tell.write_all(&pid.to_ne_bytes())?;
@@ -109,7 +117,7 @@ fn install(filter: &[libc::sock_filter]) -> io::Result<()> {
 /// Traces a process from now on.
 pub(super) fn seize(pid: i32) -> io::Result<()> {
     // SAFETY: the request takes numbers alone.
-    check(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, 0, OPTIONS as libc::c_long) })
+    check(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, null_mut::<libc::c_void>(), OPTIONS as libc::c_long) })
 }
 
 /// Lets it go on. A process that was killed meanwhile is no error.
@@ -120,7 +128,7 @@ pub(super) fn resume(pid: i32, how: Resume, signal: i32) -> io::Result<()> {
         Resume::StayStopped => libc::PTRACE_LISTEN,
     };
     // SAFETY: the requests take numbers alone.
-    let resumed = check(unsafe { libc::ptrace(request, pid, 0, libc::c_long::from(signal)) });
+    let resumed = check(unsafe { libc::ptrace(request, pid, null_mut::<libc::c_void>(), libc::c_long::from(signal)) });
     match resumed {
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
         other => other,
@@ -131,34 +139,48 @@ pub(super) fn resume(pid: i32, how: Resume, signal: i32) -> io::Result<()> {
 pub(super) fn message(pid: i32) -> Option<i32> {
     let mut message: libc::c_ulong = 0;
     // SAFETY: the kernel writes one `unsigned long` to `message`, which is one.
-    check(unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, pid, 0, &raw mut message) }).ok()?;
+    check(unsafe { libc::ptrace(libc::PTRACE_GETEVENTMSG, pid, null_mut::<libc::c_void>(), &raw mut message) }).ok()?;
     i32::try_from(message).ok()
 }
 
-/// The call that begins.
-pub(super) fn call(pid: i32) -> Option<CallInfo> {
-    let info = info(pid)?;
-    let word = |at: usize| Some(u64::from_ne_bytes(info.get(at..at + 8)?.try_into().ok()?));
+/// The call that begins. None if the process was killed meanwhile.
+///
+/// # Errors
+/// The kernel does not say (it does since Linux 5.3), or may not.
+pub(super) fn call(pid: i32) -> io::Result<Option<CallInfo>> {
+    let Some(info) = info(pid)? else { return Ok(None) };
     let mut arguments = [0; 6];
     for (index, argument) in arguments.iter_mut().enumerate() {
-        *argument = word(32 + 8 * index)?;
+        *argument = word(&info, 32 + 8 * index);
     }
-    let architecture = u32::from_ne_bytes(info.get(4..8)?.try_into().ok()?);
-    (info[0] == INFO_SECCOMP).then_some(CallInfo { architecture, number: word(24)?, arguments })
+    let architecture = u32::from_ne_bytes([info[4], info[5], info[6], info[7]]);
+    Ok((info[0] == INFO_SECCOMP).then_some(CallInfo { architecture, number: word(&info, 24), arguments }))
 }
 
-/// What the call that has ended returned: a negative number is an error.
-pub(super) fn result(pid: i32) -> Option<i64> {
-    let info = info(pid)?;
-    let value = i64::from_ne_bytes(info.get(24..32)?.try_into().ok()?);
-    (info[0] == INFO_EXIT).then_some(value)
+/// What the call that has ended returned: a negative number is an error. None if the process was killed meanwhile.
+///
+/// # Errors
+/// As [`call`].
+pub(super) fn result(pid: i32) -> io::Result<Option<i64>> {
+    let Some(info) = info(pid)? else { return Ok(None) };
+    Ok((info[0] == INFO_EXIT).then_some(word(&info, 24).cast_signed()))
 }
 
-fn info(pid: i32) -> Option<[u8; INFO_BYTES]> {
+fn word(info: &[u8; INFO_BYTES], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&info[at..at + 8]);
+    u64::from_ne_bytes(word)
+}
+
+fn info(pid: i32) -> io::Result<Option<[u8; INFO_BYTES]>> {
     let mut info = [0_u8; INFO_BYTES];
     // SAFETY: the kernel writes at most as many bytes as the third argument says to `info`, which has these.
     let length = unsafe { libc::ptrace(GET_SYSCALL_INFO, pid, INFO_BYTES, info.as_mut_ptr()) };
-    (length > 0).then_some(info)
+    if length > 0 {
+        return Ok(Some(info));
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() == Some(libc::ESRCH) { Ok(None) } else { Err(error) }
 }
 
 /// What has become of a child.
@@ -212,6 +234,14 @@ pub(super) fn wait(patience: Patience) -> io::Result<Option<(i32, Change)>> {
     }
 }
 
+/// Another descriptor of what `number` is of, which this program was started with.
+pub(super) fn duplicate(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: the arguments are numbers.
+    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    // SAFETY: it is new, and nothing else's.
+    (copy >= 0).then(|| unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
 /// Ends a process.
 pub(super) fn kill(pid: i32) {
     // SAFETY: the arguments are numbers. It may have ended.
@@ -225,7 +255,8 @@ fn change(status: i32) -> Change {
     let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
     Change::Stopped(match event {
         libc::PTRACE_EVENT_SECCOMP => Stop::Call,
-        libc::PTRACE_EVENT_CLONE | libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK => Stop::New,
+        libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK => Stop::NewProcess,
+        libc::PTRACE_EVENT_CLONE => Stop::NewThread,
         libc::PTRACE_EVENT_EXEC => Stop::Exec,
         libc::PTRACE_EVENT_STOP if signal == libc::SIGTRAP => Stop::Other,
         libc::PTRACE_EVENT_STOP => Stop::Group,

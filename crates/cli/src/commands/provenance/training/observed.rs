@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use model_transparency::provenance::training::{Evidence, Undeclared};
 use model_transparency_observe::git::{self, Source};
 use model_transparency_observe::run::Trace;
+use model_transparency_observe::snapshot::Snapshot;
 
 use super::inputs::Material;
 use super::outputs::Output;
@@ -21,6 +22,8 @@ const SYSTEM: [&str; 10] =
 /// What is known of a run, to compare a trace with.
 pub(super) struct Known<'a> {
     pub(super) outputs: &'a [Output],
+    /// What there was of the outputs before the run.
+    pub(super) before: &'a Snapshot,
     /// Files that are named otherwise: logs, metrics, the list of packages, the provenance.
     pub(super) files: Vec<PathBuf>,
     pub(super) source: Option<&'a Source>,
@@ -46,18 +49,28 @@ pub(super) fn compare(
     }
     let places = Places::new(materials, known, gaps);
     let shown = Shown::new();
-    let (mut system_files, mut undeclared) = (0, Undeclared::default());
+    let (mut system_files, mut shared_memory, mut undeclared) = (0, 0, Undeclared::default());
     let (mut read, mut written, mut executed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (path, used) in &trace.files {
         if used.executed {
             executed.insert(shown.path(path));
         }
         if places.is_declared_output(path) {
+            // What stood there before and was read is what it began from: a checkpoint, an older model.
+            if used.read && known.before.has(path) && !places.is_declared_input(path) {
+                read.insert(shown.path(path));
+            }
+            continue;
+        }
+        // What was made and is gone is how processes of one run share memory.
+        if used.written && used.removed && path.starts_with("/dev/shm") {
+            shared_memory += 1;
             continue;
         }
         if used.written || used.removed {
             written.insert(shown.path(path));
-        } else if used.read && !places.is_declared_input(path) {
+        }
+        if used.read && !places.is_declared_input(path) {
             if places.is_of_the_system(path) {
                 system_files += 1;
             } else {
@@ -69,6 +82,12 @@ pub(super) fn compare(
         gaps.push(format!(
             "the run read {} of the operating system and of Python and its packages, which are not listed",
             count(system_files, "file")
+        ));
+    }
+    if shared_memory > 0 {
+        gaps.push(format!(
+            "the run made and removed {} in /dev/shm, which are not listed",
+            count(shared_memory, "file")
         ));
     }
     undeclared.read = listed(read, "read", gaps);

@@ -407,7 +407,7 @@ impl<'a> Prepared<'a> {
         let files = training.metrics.iter().chain(&training.log).chain(&self.surroundings.lock);
         let files: Vec<PathBuf> = files.cloned().collect();
         let python = self.surroundings.interpreter();
-        let known = Known { outputs, files, source: self.source.as_ref(), python };
+        let known = Known { outputs, before: &self.before, files, source: self.source.as_ref(), python };
         let undeclared = compare(trace, &mut self.materials, &known, &mut gaps);
         TrainingObservation { method: ObservationMethod::Traced, complete: false, gaps, undeclared: Some(undeclared) }
     }
