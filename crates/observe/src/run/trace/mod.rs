@@ -12,7 +12,7 @@ mod filter;
 mod paths;
 mod sys;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd as _;
@@ -101,6 +101,8 @@ struct Tracer {
     ended_early: HashSet<i32>,
     /// Calls that have begun, by thread.
     pending: HashMap<i32, Pending>,
+    /// What has happened and was not handled yet.
+    happened: VecDeque<(i32, Change)>,
     /// Whether the program runs that was asked for.
     has_begun: bool,
 }
@@ -113,7 +115,7 @@ impl Tracer {
             if !self.has_begun && Self::ended_before_it_began(main)? {
                 return Ok(None);
             }
-            let Some((pid, change)) = sys::wait(sys::Patience::Endless)? else {
+            let Some((pid, change)) = self.next(sys::Patience::Endless)? else {
                 return Err(io::Error::other("the command's end was not seen"));
             };
             if let Some(status) = self.handle(pid, change)?
@@ -122,6 +124,23 @@ impl Tracer {
                 return Ok(Some(status));
             }
         }
+    }
+
+    /// The next thing that happened. Processes take turns: the kernel has the same ones first whenever it is asked, and where
+    /// many are busy the others would never go on.
+    fn next(&mut self, patience: sys::Patience) -> io::Result<Option<(i32, Change)>> {
+        if let Some(next) = self.happened.pop_front() {
+            return Ok(Some(next));
+        }
+        let mut next = sys::wait(patience)?;
+        // Each stops once until it is told to go on: this ends. Before the program runs there is one process.
+        while self.has_begun && let Some((pid, change)) = next {
+            // What was killed, or replaced by a thread of it that runs a program, has left the stop before.
+            self.happened.retain(|(other, change)| *other != pid || matches!(change, Change::Ended { .. }));
+            self.happened.push_back((pid, change));
+            next = sys::wait(sys::Patience::None)?;
+        }
+        Ok(next.or_else(|| self.happened.pop_front()))
     }
 
     /// Waits until something happens to the process that is to run the program. Its status is for who starts it.
@@ -146,7 +165,7 @@ impl Tracer {
                 self.kill_all(&mut killed);
                 next_kill = started.elapsed() + TICK * 10;
             }
-            match sys::wait(sys::Patience::None)? {
+            match self.next(sys::Patience::None)? {
                 Some((pid, change)) => drop(self.handle(pid, change)?),
                 None => std::thread::sleep(TICK),
             }
