@@ -339,7 +339,8 @@ fn a_signal_that_is_ignored_stays_so() {
     let script = "grep SigIgn /proc/self/status > $0/ignored";
     let (_folder, path) = folder();
     // The disposition is the process's: the tests of this file are one.
-    let command = [shell("trap '' HUP CHLD; exec \"$0\" \"$@\""), vec![std::env::current_exe().expect("a program").into()]];
+    let command =
+        [shell("trap '' HUP CHLD; exec \"$0\" \"$@\""), vec![std::env::current_exe().expect("a program").into()]];
     let inner = ["--exact", "--ignored", "--nocapture", "ignored_signals_in_a_process_of_their_own"].map(Into::into);
     let mut words = [command.concat(), inner.to_vec()].concat().into_iter();
     let status = std::process::Command::new(words.next().expect("a word"))

@@ -116,7 +116,7 @@ pub(super) enum Pending {
 }
 
 const SET_MODE_FILTER: u64 = libc::SECCOMP_SET_MODE_FILTER as u64;
-const NEW_LISTENER: u64 = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u64;
+const NEW_LISTENER: u64 = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
 
 /// Where paths without a directory begin.
 const HERE: u64 = libc::AT_FDCWD as i64 as u64;
@@ -145,7 +145,9 @@ pub(super) fn understand(pid: i32, info: &CallInfo) -> Call {
         libc::SYS_mknodat if is_file(c) => Call::Await(Pending::Made(path(a, b))),
         libc::SYS_truncate => Call::Await(Pending::Changed(path(HERE, a))),
         libc::SYS_listen => Call::Network(vec!["listen".to_owned()]),
-        libc::SYS_connect | libc::SYS_bind | libc::SYS_sendmsg | libc::SYS_sendmmsg if !memory.is_readable() => Call::Unseen,
+        libc::SYS_connect | libc::SYS_bind | libc::SYS_sendmsg | libc::SYS_sendmmsg if !memory.is_readable() => {
+            Call::Unseen
+        }
         libc::SYS_connect => network("connect", address::read(&memory, b, c)),
         libc::SYS_bind => network("bind", address::read(&memory, b, c)),
         libc::SYS_sendto => network("send", address::read(&memory, e, info.arguments[5])),

@@ -21,10 +21,10 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use self::calls::{Call, Pending};
+use self::paths::{NamedPath, Opened};
 use self::sys::{Change, Resume, Stop};
 use super::adopting::Adopting;
 use super::signals::Caught;
-use self::paths::{NamedPath, Opened};
 use super::{FileUse, Outcome, RunError, Trace, not_started, prepared, program};
 
 /// How long what the command left behind may take to end.
@@ -134,7 +134,9 @@ impl Tracer {
         }
         let mut next = sys::wait(patience)?;
         // Each stops once until it is told to go on: this ends. Before the program runs there is one process.
-        while self.has_begun && let Some((pid, change)) = next {
+        while self.has_begun
+            && let Some((pid, change)) = next
+        {
             // What was killed, or replaced by a thread of it that runs a program, has left the stop before.
             self.happened.retain(|(other, change)| *other != pid || matches!(change, Change::Ended { .. }));
             self.happened.push_back((pid, change));
@@ -171,7 +173,8 @@ impl Tracer {
             }
         }
         if !self.living.is_empty() {
-            self.trace.add_gap("processes that outlived the command could not be ended: what they do is not seen".to_owned());
+            self.trace
+                .add_gap("processes that outlived the command could not be ended: what they do is not seen".to_owned());
         }
         if !killed.is_empty() {
             self.trace.add_gap("processes that outlived the command were killed with its trace".to_owned());
@@ -265,7 +268,9 @@ impl Tracer {
     /// Something of this process could not be looked at. That it was killed meanwhile is nothing.
     fn unseen(&mut self, pid: i32) {
         if paths::is_there(pid) {
-            self.trace.add_gap("a process of the run could not be looked into: a file or address of it is missing".to_owned());
+            self.trace.add_gap(
+                "a process of the run could not be looked into: a file or address of it is missing".to_owned(),
+            );
         }
     }
 
