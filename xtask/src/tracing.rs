@@ -80,7 +80,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let mut plain = Command::new("env");
         words(&mut plain);
         let mut traced = Command::new(&tool);
-        traced.args(["provenance", "run", "--trace", "--quiet", "-o"]).arg(folder.join("provenance.json"));
+        traced.args(["provenance", "run", "--trace", "-o"]).arg(folder.join("provenance.json"));
         traced.arg("--output").arg("model.bin").arg("--").current_dir(&folder);
         words(&mut traced);
         let [traced, plain] = alternate([traced, plain], options.runs)?;
