@@ -8,7 +8,7 @@
 //!
 //! struct Memory(Vec<Vec<u8>>);
 //! impl Source for Memory {
-//!     fn open(&self, file: usize) -> Result<Box<dyn ReadAt + '_>, ReadError> {
+//!     fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError> {
 //!         Ok(Box::new(self.0[file].as_slice()))
 //!     }
 //! }
@@ -22,11 +22,13 @@
 
 mod algorithm;
 mod engine;
+mod sha256;
 mod source;
 mod stream;
 mod subtree;
 
 pub use algorithm::{Digest, HashAlgorithm, InvalidDigest};
 pub use engine::{Options, hash_segments};
+pub use sha256::{Sha256Kernel, UnknownKernel};
 pub use source::{HashError, ReadAt, ReadError, Segment, Source};
 pub use stream::Stream;

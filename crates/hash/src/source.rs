@@ -4,11 +4,12 @@ use std::io;
 
 /// Opens files by number. Everything that knows about paths, stores or networks is behind this.
 pub trait Source: Sync {
-    /// Opens `file` for reading. Called once for each unit of work, from any worker.
+    /// Opens `file` for reading. Called once or a few times for each
+    /// segment, from any worker; the reader may go from one to another.
     ///
     /// # Errors
     /// Whatever keeps the file from being opened, or shows that it is no longer the file that was counted.
-    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + '_>, ReadError>;
+    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError>;
 }
 
 /// An open file, read at byte offsets.
@@ -19,12 +20,21 @@ pub trait ReadAt {
     /// The operating system's error.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Called once after the last byte that was asked for has been read.
+    /// Called once after the last byte that was asked for has been read. `end` is where the file has to end, if that was read.
     ///
     /// # Errors
-    /// An error here voids the digest: [`ReadError::Changed`] says that the bytes may be of two versions.
-    fn finish(&self) -> Result<(), ReadError> {
-        Ok(())
+    /// An error here voids the digest: [`ReadError::Changed`] says that the bytes may be of two versions,
+    /// [`ReadError::Grown`] that there are bytes beyond `end`.
+    fn finish(&self, end: Option<u64>) -> Result<(), ReadError> {
+        let Some(end) = end else { return Ok(()) };
+        loop {
+            match self.read_at(&mut [0], end) {
+                Ok(0) => return Ok(()),
+                Ok(_) => return Err(ReadError::Grown { expected_bytes: end }),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ReadError::Io(error)),
+            }
+        }
     }
 }
 

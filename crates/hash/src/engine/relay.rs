@@ -1,0 +1,83 @@
+//! One worker reads what another hashes, where a stream alone decides when all is done.
+
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use super::streams::ROOM_BLOCKS;
+use super::{ALONE_BYTES, read_exactly};
+use crate::sha256::{BLOCK_BYTES, Block};
+use crate::{ReadAt, ReadError};
+
+/// Buffers between the two.
+const BUFFERS: usize = 4;
+
+/// A buffer, and how many bytes of it were read.
+pub(super) struct Filled {
+    pub(super) buffer: Vec<Block>,
+    pub(super) length: usize,
+}
+
+/// What was read, or the reader when all was.
+pub(super) enum Read<'s> {
+    Bytes(Filled),
+    End(Box<dyn ReadAt + Send + 's>),
+}
+
+/// What is to be read for another worker.
+pub(super) struct Relay<'s> {
+    reader: Box<dyn ReadAt + Send + 's>,
+    range: Range<u64>,
+    empty: Receiver<Vec<Block>>,
+    full: SyncSender<Result<Read<'s>, ReadError>>,
+}
+
+/// What another worker reads.
+pub(super) struct Relayed<'s> {
+    empty: SyncSender<Vec<Block>>,
+    full: Receiver<Result<Read<'s>, ReadError>>,
+}
+
+pub(super) fn new(reader: Box<dyn ReadAt + Send + '_>, range: Range<u64>) -> (Relay<'_>, Relayed<'_>) {
+    let (give_empty, empty) = sync_channel(BUFFERS);
+    let (full, take_full) = sync_channel(BUFFERS + 1);
+    (Relay { reader, range, empty, full }, Relayed { empty: give_empty, full: take_full })
+}
+
+impl Relay<'_> {
+    /// Reads until all is read or nobody wants it any more.
+    pub(super) fn read(self) {
+        let Self { reader, range, empty, full } = self;
+        let mut offset = range.start;
+        while offset < range.end {
+            let Ok(mut buffer) = empty.recv() else { return };
+            let length = usize::try_from(range.end - offset).map_or(ALONE_BYTES, |left| left.min(ALONE_BYTES));
+            let read = read_exactly(&*reader, &mut buffer.as_flattened_mut()[..length], offset, range.end);
+            let failed = read.is_err();
+            if full.send(read.map(|()| Read::Bytes(Filled { buffer, length }))).is_err() || failed {
+                return;
+            }
+            offset += length as u64;
+        }
+        // Whoever left wants no reader either.
+        let _ = full.send(Ok(Read::End(reader)));
+    }
+}
+
+impl<'s> Relayed<'s> {
+    /// Lets the other worker begin.
+    pub(super) fn begin(&self) {
+        for _ in 0..BUFFERS {
+            self.give_back(vec![[0; BLOCK_BYTES]; ALONE_BYTES / BLOCK_BYTES + ROOM_BLOCKS]);
+        }
+    }
+
+    /// None if the work of all has been ended.
+    pub(super) fn next(&self) -> Option<Result<Read<'s>, ReadError>> {
+        self.full.recv().ok()
+    }
+
+    pub(super) fn give_back(&self, buffer: Vec<Block>) {
+        // Whoever has read everything wants none.
+        let _ = self.empty.send(buffer);
+    }
+}
