@@ -212,7 +212,7 @@ fn every_hash_and_serialization_verifies_and_notices_a_changed_byte() {
             for jobs in [1, 3] {
                 let done = AtomicU64::new(0);
                 let jobs = NonZeroUsize::new(jobs).expect("not zero");
-                let options = Options { jobs, progress_bytes: Some(&done), cancelled: None };
+                let options = Options { jobs, progress_bytes: Some(&done), ..Options::default() };
                 let listed = open_to_sign(&root, &ignore, &nothing).expect("listed");
                 let parameters = Parameters { hash, serialization, ..Parameters::new(SymlinkPolicy::Deny) };
                 let manifest = Manifest::of(&listed, parameters, &options).expect("hashed");

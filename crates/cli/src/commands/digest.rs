@@ -69,7 +69,7 @@ impl List {
         };
         let total_bytes = self.length_bytes();
         let work = |options: &Options<'_>| Manifest::of(&self.model, parameters, &Options { cancelled, ..*options });
-        Ok(console.hashing(global.jobs, || total_bytes, work)?)
+        Ok(console.hashing(global, || total_bytes, work)?)
     }
 }
 

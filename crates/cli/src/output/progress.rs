@@ -1,6 +1,5 @@
 //! A bar for work that takes longer than a second.
 
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use model_transparency::hash::Options;
 
 use super::{Console, print_error_text, size};
+use crate::args::Global;
 
 /// How long work may take without a word.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -18,14 +18,11 @@ impl Console {
     /// Runs `work`, which hashes about `total_bytes`, with a bar if it takes long and somebody is looking.
     pub(crate) fn hashing<T>(
         &self,
-        jobs: Option<NonZeroUsize>,
+        global: &Global,
         total_bytes: impl Fn() -> u64 + Sync,
         work: impl FnOnce(&Options<'_>) -> T,
     ) -> T {
-        let mut options = Options::default();
-        if let Some(jobs) = jobs {
-            options.jobs = jobs;
-        }
+        let mut options = global.hashing();
         let started = Instant::now();
         let done_bytes = AtomicU64::new(0);
         options.progress_bytes = Some(&done_bytes);

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::support::Sandbox;
+use model_transparency::hash::Sha256Kernel;
+
+use super::support::{Sandbox, run};
 
 fn with_files(names: &[(&str, &str)]) -> Sandbox {
     let sandbox = Sandbox::empty();
@@ -105,4 +107,28 @@ fn signatures_are_still_signatures() {
     sandbox.write("unknown.bin", b"\0\x01neither");
     sandbox.fails("inspect unknown.bin", 1, &["unknown.bin", "is not a signature bundle"]);
     sandbox.fails("inspect no-such", 3, &["no-such", "cannot be read"]);
+}
+
+/// Each kernel that this machine has, by the name that a variable gives; and names that it has not.
+#[test]
+fn every_hash_kernel_gives_the_same_digest() {
+    let sandbox = Sandbox::empty();
+    for (index, length) in [0, 1, 63, 64, 70_000, 1 << 20, 300_000, 65_536, 65_537, 2_000_000].into_iter().enumerate() {
+        let content: Vec<u8> = (0..length).map(|byte: usize| (byte * 7 + index + (byte >> 9)) as u8).collect();
+        sandbox.write(&format!("model/{index}"), content);
+    }
+    let expected = sandbox.ok("digest model").stdout;
+    let with = |kernel: &str| {
+        let mut command = sandbox.command("digest model --jobs 2");
+        command.env("MODEL_SIGNING_SHA256_KERNEL", kernel);
+        command
+    };
+    for kernel in Sha256Kernel::ALL {
+        if kernel.is_available() {
+            assert_eq!(run(&mut with(kernel.name())).stdout, expected, "{kernel}");
+        } else {
+            sandbox.fails_as(&mut with(kernel.name()), 2, &["this machine can run ", "portable, not"]);
+        }
+    }
+    sandbox.fails_as(&mut with("mmx"), 2, &["expected the name of a SHA-256 kernel (avx512, ", "found `mmx`"]);
 }

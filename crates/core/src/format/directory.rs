@@ -119,7 +119,7 @@ fn recognise_file(model: &dyn ModelSource, index: usize) -> Result<Recognition, 
     let open = model.open(index);
     let looked = open.and_then(|open| {
         let recognition = recognise(&*open, file.length_bytes)?;
-        open.finish()?;
+        open.finish(None)?;
         Ok(recognition)
     });
     looked.map_err(|source| RecogniseError::Read { path: file.path.as_str().to_owned(), source })

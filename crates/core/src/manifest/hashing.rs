@@ -91,7 +91,7 @@ pub(crate) fn hash_resources(
 struct Files<'a>(&'a dyn ModelSource);
 
 impl Source for Files<'_> {
-    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + '_>, ReadError> {
+    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError> {
         self.0.open(file)
     }
 }

@@ -114,16 +114,15 @@ impl ModelSource for LocalModel {
         &self.findings
     }
 
-    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + '_>, ReadError> {
+    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError> {
         let local = &self.locals[file];
         let file = match &local.link_target {
             None => open_beneath(&self.root, Path::new(self.files[file].path.as_str())),
             Some(target) => open_ambient(target),
         };
         let file = file.map_err(ReadError::Io)?;
-        let open = OpenFile { file, stamp: &local.stamp };
-        open.finish()?;
-        Ok(Box::new(open))
+        // That it is the file that was listed is seen when all has been read.
+        Ok(Box::new(OpenFile { file, stamp: &local.stamp }))
     }
 }
 
@@ -174,7 +173,8 @@ impl ReadAt for OpenFile<'_> {
         cap_std::fs::FileExt::seek_read(&self.file, buffer, offset)
     }
 
-    fn finish(&self) -> Result<(), ReadError> {
+    /// The length is part of what is compared: nothing is read beyond the end.
+    fn finish(&self, _: Option<u64>) -> Result<(), ReadError> {
         let metadata = self.file.metadata().map_err(ReadError::Io)?;
         let now = Stamp::of(&metadata);
         if now == *self.stamp {

@@ -38,6 +38,6 @@ pub trait ModelSource: Sync {
     /// Opens the file at this index of [`Self::files`].
     ///
     /// # Errors
-    /// [`ReadError::Changed`] if it is no longer the file that was listed, else the error of the store.
-    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + '_>, ReadError>;
+    /// The error of the store. That it is no longer the file that was listed may be told when it is finished.
+    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError>;
 }

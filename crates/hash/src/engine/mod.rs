@@ -278,6 +278,107 @@ mod tests {
         assert_eq!(digests.expect("hashes")[0], HashAlgorithm::Sha256.digest(&content));
     }
 
+    /// A file of zeroes that can't be read at some byte.
+    struct Broken {
+        length: u64,
+        at: u64,
+    }
+
+    impl ReadAt for &Broken {
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            let length = buffer.len().min(usize::try_from(self.length - offset).expect("short"));
+            if (offset..offset + length as u64).contains(&self.at) {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            buffer[..length].fill(0);
+            Ok(length)
+        }
+    }
+
+    impl Source for Broken {
+        fn open(&self, _: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError> {
+            Ok(Box::new(self))
+        }
+    }
+
+    #[test]
+    fn a_long_stream_that_others_read_is_hashed_and_its_errors_are_told() {
+        let length = 40u64 << 20;
+        let segment = Segment { file: 0, start: 0, end: length, reaches_end: false };
+        for jobs in [2, 5] {
+            let whole = Broken { length, at: length };
+            let digest = hash_segments(HashAlgorithm::Sha256, &[segment], &whole, &options(jobs)).expect("hashes");
+            assert_eq!(digest[0], HashAlgorithm::Sha256.digest(&vec![0; 40 << 20]));
+            let broken = Broken { length, at: length - 1 };
+            let error = hash_segments(HashAlgorithm::Sha256, &[segment], &broken, &options(jobs)).expect_err("broken");
+            assert!(matches!(error.error, ReadError::Io(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn cancelling_ends_what_others_read_too() {
+        struct Cancelling<'a>(&'a AtomicBool);
+        impl ReadAt for &Cancelling<'_> {
+            fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+                self.0.fetch_or(offset > 20 << 20, Ordering::Relaxed);
+                Ok(buffer.len())
+            }
+        }
+        impl Source for Cancelling<'_> {
+            fn open(&self, _: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError> {
+                Ok(Box::new(self))
+            }
+        }
+        let cancelled = AtomicBool::new(false);
+        let segment = Segment { file: 0, start: 0, end: 1 << 60, reaches_end: false };
+        let options = Options { cancelled: Some(&cancelled), ..options(3) };
+        let error = hash_segments(HashAlgorithm::Sha256, &[segment], &Cancelling(&cancelled), &options);
+        assert!(matches!(error, Err(HashError { error: ReadError::Cancelled, .. })));
+    }
+
+    /// More than can be open at once, and more than the lanes of all workers; short ones between.
+    #[test]
+    fn more_streams_than_are_open_at_once_are_all_hashed() {
+        let lengths = (0..OPEN_LIMIT + 100).map(|i| if i % 7 == 0 { i } else { (66 << 10) + i * 13 });
+        let files = Memory(lengths.map(bytes).collect());
+        let segments: Vec<_> = files.0.iter().enumerate().map(|(i, file)| whole(i, file.len())).collect();
+        for algorithm in [HashAlgorithm::Sha256, HashAlgorithm::Blake2b] {
+            let digests = hash_segments(algorithm, &segments, &files, &options(3)).expect("hashes");
+            for (file, digest) in files.0.iter().zip(digests) {
+                assert_eq!(digest, algorithm.digest(file), "{algorithm}, {} bytes", file.len());
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_of_this_machine_hashes_alike() {
+        let files = Memory([0, 5, 70_000, 300_000, 1 << 20, 100, 900_000, 65_536, 65_537].map(bytes).to_vec());
+        let segments: Vec<_> = files.0.iter().enumerate().map(|(i, file)| whole(i, file.len())).collect();
+        for kernel in Sha256Kernel::available() {
+            let options = Options { kernel: Some(kernel), ..options(2) };
+            let digests = hash_segments(HashAlgorithm::Sha256, &segments, &files, &options).expect("hashes");
+            for (file, digest) in files.0.iter().zip(digests) {
+                assert_eq!(digest, HashAlgorithm::Sha256.digest(file), "{kernel}, {} bytes", file.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_worker_that_panics_ends_the_others() {
+        struct Panicking;
+        impl Source for Panicking {
+            fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError> {
+                assert_ne!(file, 3, "the fourth is not there");
+                Ok(Box::new(&Broken { length: 1 << 40, at: 1 << 40 }))
+            }
+        }
+        let segments: Vec<_> =
+            (0..8).map(|file| Segment { file, start: 0, end: 1 << 40, reaches_end: false }).collect();
+        let options = options(4);
+        let work = || hash_segments(HashAlgorithm::Sha256, &segments, &Panicking, &options);
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err());
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]

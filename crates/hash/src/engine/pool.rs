@@ -70,9 +70,15 @@ impl<S> Eq for Idle<'_, S> {}
 /// What a worker does next.
 pub(super) enum Work<'s, S> {
     /// Some streams, for so many buffers of each.
-    Turn { streams: Vec<Stream<'s, S>>, buffers: usize },
+    Turn {
+        streams: Vec<Stream<'s, S>>,
+        buffers: usize,
+    },
     /// One stream to its end, which another worker reads.
-    Alone { stream: Stream<'s, S>, relayed: Relayed<'s> },
+    Alone {
+        stream: Stream<'s, S>,
+        relayed: Relayed<'s>,
+    },
     /// Small segments, by their places in [`Pool::small`].
     Small(Range<usize>),
     /// Read for another worker.
@@ -218,11 +224,7 @@ impl<'s, A: Streams> Pool<'s, A> {
         let lanes = self.lanes(count, most_left(shared).max(next_bytes(shared)), shared.left_bytes);
         let mut streams = Vec::with_capacity(lanes);
         while streams.len() < lanes {
-            let takes_open = if are_few {
-                most_left(shared) >= next_bytes(shared)
-            } else {
-                !shared.idle.is_empty()
-            };
+            let takes_open = if are_few { most_left(shared) >= next_bytes(shared) } else { !shared.idle.is_empty() };
             if takes_open {
                 let Some(Idle(stream)) = shared.idle.pop() else { break };
                 streams.push(stream);
@@ -245,7 +247,11 @@ impl<'s, A: Streams> Pool<'s, A> {
     }
 
     /// Has a worker that has nothing to do read what one that has one stream is to hash.
-    fn have_read(&self, shared: &mut Shared<'s, A::State>, streams: &mut [Stream<'s, A::State>]) -> Option<Relayed<'s>> {
+    fn have_read(
+        &self,
+        shared: &mut Shared<'s, A::State>,
+        streams: &mut [Stream<'s, A::State>],
+    ) -> Option<Relayed<'s>> {
         let [stream] = streams else { return None };
         let has_work = !shared.idle.is_empty()
             || shared.next_large < self.large.len()

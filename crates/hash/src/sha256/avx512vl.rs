@@ -1,7 +1,10 @@
 //! Eight streams, one in each 32-bit lane of 256-bit registers, with the rotations and logic of AVX-512VL.
 
 use std::arch::x86_64::{
-    __m256i, _mm_set_epi32, _mm256_add_epi32, _mm256_broadcastsi128_si256, _mm256_loadu_si256, _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi32, _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_ror_epi32, _mm256_ternarylogic_epi32,
+    __m256i, _mm_set_epi32, _mm256_add_epi32, _mm256_broadcastsi128_si256, _mm256_loadu_si256,
+    _mm256_permute2x128_si256, _mm256_ror_epi32, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_srli_epi32, _mm256_storeu_si256, _mm256_ternarylogic_epi32, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64,
+    _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
 use super::lanes::{self, Transposed};

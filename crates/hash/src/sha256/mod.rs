@@ -49,9 +49,8 @@ pub(crate) struct State([u32; 8]);
 
 impl State {
     /// The initial hash value (FIPS 180-4, 5.3.3).
-    pub(crate) const INITIAL: Self = Self([
-        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-    ]);
+    pub(crate) const INITIAL: Self =
+        Self([0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19]);
 
     /// The digest, once the padding was taken too.
     pub(crate) fn digest(self) -> [u8; 32] {
@@ -105,8 +104,7 @@ pub enum Sha256Kernel {
 
 impl Sha256Kernel {
     /// Every kernel, whether or not this machine can run it.
-    pub const ALL: [Self; 6] =
-        [Self::Avx512, Self::Avx512Vl, Self::Avx2, Self::ShaNi, Self::Armv8Sha2, Self::Portable];
+    pub const ALL: [Self; 6] = [Self::Avx512, Self::Avx512Vl, Self::Avx2, Self::ShaNi, Self::Armv8Sha2, Self::Portable];
 
     /// The name by which it is asked for.
     #[must_use]
@@ -237,7 +235,10 @@ impl FromStr for Sha256Kernel {
     type Err = UnknownKernel;
 
     fn from_str(name: &str) -> Result<Self, UnknownKernel> {
-        Self::ALL.into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| UnknownKernel { found: name.to_owned() })
+        Self::ALL
+            .into_iter()
+            .find(|kernel| kernel.name() == name)
+            .ok_or_else(|| UnknownKernel { found: name.to_owned() })
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn read_path(
     let model = LocalModel::open(path, &LocalModel::signing_rules(SymlinkPolicy::Allow, &everything, &nothing))?;
     let total_bytes = model.files().iter().map(|file| file.length_bytes).sum();
     let digests =
-        console.hashing(global.jobs, || total_bytes, |options| hash(&model, 0, algorithms, options.progress_bytes));
+        console.hashing(global, || total_bytes, |options| hash(&model, 0, algorithms, options.progress_bytes));
     digests.map(ReadArtifact::of).map_err(|error| unreadable(&path.display().to_string(), &error))
 }
 
@@ -111,7 +111,7 @@ fn hash(
     let file = model.open(file)?;
     let inner = Sequential { file: file.as_ref(), offset: 0 };
     let digests = ArtifactDigests::of(Counted { inner, count }, algorithms).map_err(ReadError::Io)?;
-    file.finish()?;
+    file.finish(None)?;
     Ok(digests)
 }
 
@@ -153,11 +153,8 @@ pub(crate) fn signed(
     let rules = WalkRules { symlinks, ignore: &ignore, listed: &listed, unlisted: Unlisted::Tolerate };
     let model = LocalModel::open(path, &rules)?;
     let total_bytes = model.files().iter().map(|file| file.length_bytes).sum();
-    let manifest = console.hashing(
-        global.jobs,
-        || total_bytes,
-        |options| Manifest::of(&model, Parameters::new(symlinks), options),
-    )?;
+    let manifest =
+        console.hashing(global, || total_bytes, |options| Manifest::of(&model, Parameters::new(symlinks), options))?;
     with_algorithms(&model, &manifest, algorithms)
 }
 

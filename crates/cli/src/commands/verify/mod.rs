@@ -232,7 +232,7 @@ pub(crate) fn verify(
 
     let total_bytes = AtomicU64::new(0);
     let verdict = console.hashing(
-        global.jobs,
+        global,
         || total_bytes.load(Ordering::Relaxed),
         |hashing| {
             let options = CompareOptions {

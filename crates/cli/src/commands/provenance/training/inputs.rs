@@ -86,16 +86,12 @@ impl Files {
     /// Hashes them with a progress bar, `jobs` at a time.
     pub(in crate::commands::provenance) fn hash(&self, global: &Global, console: &Console) -> Result<Digests, Failure> {
         let total_bytes = self.length_bytes();
-        console.hashing(global.jobs, || total_bytes, |options| self.hash_with(options))
+        console.hashing(global, || total_bytes, |options| self.hash_with(options))
     }
 
     /// The same without one, until `cancelled`.
     pub(super) fn hash_quietly(&self, global: &Global, cancelled: &AtomicBool) -> Result<Digests, Failure> {
-        let mut options = Options { cancelled: Some(cancelled), ..Options::default() };
-        if let Some(jobs) = global.jobs {
-            options.jobs = jobs;
-        }
-        self.hash_with(&options)
+        self.hash_with(&Options { cancelled: Some(cancelled), ..global.hashing() })
     }
 
     fn hash_with(&self, options: &Options<'_>) -> Result<Digests, Failure> {
