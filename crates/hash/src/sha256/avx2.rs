@@ -7,8 +7,9 @@ use std::arch::x86_64::{
     _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
-use super::lanes::{self, Transposed};
+use super::lanes;
 use super::rounds::{compress_block, sixteen_rounds};
+use super::transposed::{self, Transposed};
 use super::{Block, Lane};
 
 /// Streams side by side.
@@ -18,9 +19,9 @@ pub(super) const WIDTH: usize = 8;
 #[target_feature(enable = "avx2")]
 pub(super) fn compress(lanes: &mut [Lane<'_>], blocks: usize) {
     let data: [&[Block]; WIDTH] = lanes::data(lanes, blocks);
-    let mut transposed: Transposed<WIDTH> = lanes::states(lanes);
+    let mut states: Transposed<WIDTH> = transposed::states(lanes);
     let mut state = [_mm256_setzero_si256(); 8];
-    for (word, values) in state.iter_mut().zip(&transposed.0) {
+    for (word, values) in state.iter_mut().zip(&states.0) {
         *word = load(values);
     }
     for block in 0..blocks {
@@ -33,16 +34,16 @@ pub(super) fn compress(lanes: &mut [Lane<'_>], blocks: usize) {
         }
         compress_block!(state, words);
     }
-    for (word, values) in state.iter().zip(&mut transposed.0) {
+    for (word, values) in state.iter().zip(&mut states.0) {
         store(*word, values);
     }
-    lanes::put_states(lanes, &transposed, blocks);
+    transposed::put_states(lanes, &states, blocks);
 }
 
 /// 32 bytes, wherever they are.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load<T: lanes::Bytes<32>>(from: &T) -> __m256i {
+fn load<T: transposed::Bytes<32>>(from: &T) -> __m256i {
     // SAFETY: `Bytes<32>` is implemented for arrays of numbers of 32 bytes, and the load needs no alignment.
     unsafe { _mm256_loadu_si256(std::ptr::from_ref(from).cast()) }
 }

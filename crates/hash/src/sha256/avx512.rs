@@ -7,8 +7,9 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi64,
 };
 
-use super::lanes::{self, Transposed};
+use super::lanes;
 use super::rounds::{compress_block, sixteen_rounds};
+use super::transposed::{self, Transposed};
 use super::{Block, Lane};
 
 /// Streams side by side.
@@ -18,9 +19,9 @@ pub(super) const WIDTH: usize = 16;
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn compress(lanes: &mut [Lane<'_>], blocks: usize) {
     let data: [&[Block]; WIDTH] = lanes::data(lanes, blocks);
-    let mut transposed: Transposed<WIDTH> = lanes::states(lanes);
+    let mut states: Transposed<WIDTH> = transposed::states(lanes);
     let mut state = [_mm512_setzero_si512(); 8];
-    for (word, values) in state.iter_mut().zip(&transposed.0) {
+    for (word, values) in state.iter_mut().zip(&states.0) {
         *word = load(values);
     }
     for block in 0..blocks {
@@ -31,16 +32,16 @@ pub(super) fn compress(lanes: &mut [Lane<'_>], blocks: usize) {
         transpose(&mut words);
         compress_block!(state, words);
     }
-    for (word, values) in state.iter().zip(&mut transposed.0) {
+    for (word, values) in state.iter().zip(&mut states.0) {
         store(*word, values);
     }
-    lanes::put_states(lanes, &transposed, blocks);
+    transposed::put_states(lanes, &states, blocks);
 }
 
 /// 64 bytes, wherever they are.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load<T: lanes::Bytes<64>>(from: &T) -> __m512i {
+fn load<T: transposed::Bytes<64>>(from: &T) -> __m512i {
     // SAFETY: `Bytes<64>` is implemented for arrays of numbers of 64 bytes, and the load needs no alignment.
     unsafe { _mm512_loadu_si512(std::ptr::from_ref(from).cast()) }
 }

@@ -3,10 +3,11 @@
 //! A stream of SHA-256 is bound by how long each round takes to follow the one before it. Other streams' rounds fit in
 //! between, or beside: each kernel is a way of doing that, one file for each instruction set.
 
-#[expect(unsafe_code, reason = "says of which types vectors are loaded")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod lanes;
 #[expect(unsafe_code, reason = "AWS-LC is C")]
 mod portable;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod rounds;
 
 #[cfg(target_arch = "aarch64")]
@@ -24,6 +25,9 @@ mod avx512vl;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vectors are loaded and stored")]
 mod sha_ni;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "says of which types vectors are loaded")]
+mod transposed;
 
 mod plan;
 #[cfg(test)]

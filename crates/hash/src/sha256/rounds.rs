@@ -71,6 +71,7 @@ pub(super) const K: [u32; 64] = [
 /// Sixteen rounds over vectors: `$state` are a to h, `$words` the sixteen last words of the message schedule, which are
 /// replaced by the next sixteen first if `$scheduled`. The operations (`add`, `splat`, `big_sigma0` and so on) are those
 /// of the module that expands this.
+#[cfg(target_arch = "x86_64")]
 macro_rules! sixteen_rounds {
     ($state:ident, $words:ident, $constants:expr, $scheduled:literal) => {{
         let constants: &[u32; 16] = $constants;
@@ -105,6 +106,7 @@ macro_rules! sixteen_rounds {
 }
 
 /// All 64 rounds and the addition of what was there before.
+#[cfg(target_arch = "x86_64")]
 macro_rules! compress_block {
     ($state:ident, $words:ident) => {{
         let before = $state;
@@ -119,4 +121,5 @@ macro_rules! compress_block {
     }};
 }
 
+#[cfg(target_arch = "x86_64")]
 pub(super) use {compress_block, sixteen_rounds};
