@@ -120,6 +120,61 @@ fn a_second_end_record_is_told() {
     assert!(!look(&archive(&state_dict(), &comment)).problems.is_empty());
 }
 
+/// A ZIP64 end record of one member, whose directory is at `offset`.
+fn end_64(offset: u64) -> Vec<u8> {
+    let mut record = b"PK\x06\x06".to_vec();
+    record.extend(44_u64.to_le_bytes());
+    record.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [1, 1, 56, offset] {
+        record.extend(u64::to_le_bytes(number));
+    }
+    record
+}
+
+/// What leads to it.
+fn locator_64(at: u64) -> Vec<u8> {
+    [b"PK\x06\x07\0\0\0\0".as_slice(), &at.to_le_bytes(), &[1, 0, 0, 0]].concat()
+}
+
+#[test]
+fn a_locator_of_another_directory_is_told() {
+    // What the numbers of a tensor hold: another archive with its ZIP64 end record, to which the last comment leads.
+    let hidden = archive(&[Member::stored("m/data.pkl", RUNS)], b"");
+    let directory = hidden.windows(4).position(|bytes| bytes == b"PK\x01\x02").expect("it is there");
+    let mut members = vec![Member::stored("m/data.pkl", PLAIN), Member::stored("m/version", b"3\n")];
+    let start: usize = members.iter().map(|member| 30 + member.local.name.len() + member.content.len()).sum();
+    let start = start + 30 + "m/data/0".len();
+    let record = (start + hidden.len()) as u64;
+    members.push(Member::stored("m/data/0", &[hidden, end_64((start + directory) as u64)].concat()));
+    let with = |comment: &[u8]| {
+        let mut members = members.clone();
+        members[2].central.comment = comment.to_vec();
+        look(&archive(&members, b""))
+    };
+    assert_eq!(with(b"made by hand").problems, Vec::<String>::new());
+    let seen = with(&[vec![b'#'; 60], locator_64(record)].concat());
+    assert!(says(&seen, "a ZIP64 locator or a ZIP64 record before it, and not both"), "{seen:?}");
+    let seen = with(&[vec![b'#'; 4], end_64(0), vec![b'#'; 20]].concat());
+    assert!(says(&seen, "a ZIP64 locator or a ZIP64 record before it, and not both"), "{seen:?}");
+}
+
+#[test]
+fn records_in_the_directory_of_a_member_are_told() {
+    for signature in [b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"] {
+        let changes: [fn(&mut Member, &[u8]); 3] = [
+            |member, text| member.central.comment = text.to_vec(),
+            |member, text| member.central.extra = [b"\xfe\xca\x08\0".as_slice(), text].concat(),
+            |member, text| *member = member.clone().both(|h| h.name = String::from_utf8_lossy(text).into_owned()),
+        ];
+        for change in changes {
+            let mut members = state_dict();
+            change(&mut members[1], &[b"##".as_slice(), signature, b"##"].concat());
+            let seen = look(&archive(&members, b""));
+            assert!(says(&seen, "records of another directory"), "{signature:?}: {seen:?}");
+        }
+    }
+}
+
 #[test]
 fn names_that_leave_the_folder_are_told() {
     for name in ["../data.pkl", "/etc/passwd", "m/../../x", "m\\data.pkl", "C:data.pkl", "m/a\0b", ""] {
