@@ -3,6 +3,7 @@
 mod archives;
 mod arrays;
 mod pickles;
+mod polyglots;
 mod table;
 mod zip;
 
