@@ -24,6 +24,7 @@ mod protobuf;
 mod pytorch;
 mod safetensors;
 mod saved_model;
+mod tar;
 mod zip;
 
 use std::fmt;
@@ -146,7 +147,16 @@ pub fn recognise(file: &dyn ReadAt, length_bytes: u64) -> Result<Recognition, Re
 
 /// Looks at a file, or at one that is `depth` archives deep.
 fn look(bytes: &Bytes<'_>, depth: usize) -> Result<Recognition, Stop> {
-    let head = &bytes.head(8)?;
+    let head = bytes.head(tar::BLOCK_BYTES)?;
+    let mut found = look_for_models(bytes, &head, depth)?;
+    if tar::begins(&head) {
+        let as_well = if found == Recognition::default() { "" } else { " as well" };
+        found.problems.push(format!("it is a tar archive{as_well}, and what is in it was not looked at"));
+    }
+    Ok(found)
+}
+
+fn look_for_models(bytes: &Bytes<'_>, head: &[u8], depth: usize) -> Result<Recognition, Stop> {
     let mut all: Vec<(&str, Recognition)> = Vec::new();
     let begins_an_archive = zip::begins(head);
     if begins_an_archive {

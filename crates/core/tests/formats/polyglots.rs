@@ -5,6 +5,7 @@ use std::path::Path;
 
 use model_transparency::format::{Format, Recognition};
 
+use crate::zip::{Member, archive};
 use crate::{called_code, look, says};
 
 /// A pickle of protocol 0 that calls `os.system`.
@@ -144,4 +145,66 @@ fn every_reader_that_knows_a_file_is_heard() {
     let seen = look(&whole);
     assert_eq!((seen.format, called_code(&seen)), (Some(Format::Hdf5), vec!["example.custom::Mystery"]), "{seen:?}");
     assert!(says(&seen, "it is ONNX as well"), "{seen:?}");
+}
+
+/// A tar archive of these members, as PyTorch's first releases wrote them.
+fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, content) in members {
+        out.extend(tar_header(name.as_bytes(), content.len()));
+        out.extend(*content);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
+
+fn tar_header(name: &[u8], length: usize) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    header[..name.len()].copy_from_slice(name);
+    header[100..108].copy_from_slice(b"0000644\0");
+    header[124..136].copy_from_slice(format!("{length:011o}\0").as_bytes());
+    header[148..156].fill(b' ');
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    let sum: u32 = header.iter().copied().map(u32::from).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
+}
+
+const CHECKPOINT: [(&str, &[u8]); 3] = [("sys_info", b"\x80\x02}."), ("pickle", RUNS), ("tensors", b"\x80\x02K\0.")];
+
+#[test]
+fn tar_archives_are_told() {
+    let whole = tar(&CHECKPOINT);
+    let mut old = whole.clone();
+    // Before there was a magic, the checksum was all.
+    old[257..265].fill(0);
+    let lost: u32 = b"ustar\x0000".iter().copied().map(u32::from).sum();
+    let sum = u32::from_str_radix(std::str::from_utf8(&old[148..154]).expect("digits"), 8).expect("a number");
+    old[148..154].copy_from_slice(format!("{:06o}", sum - lost).as_bytes());
+    for bytes in [whole, old] {
+        let seen = look(&bytes);
+        assert!(says(&seen, "it is a tar archive, and what is in it was not looked at"), "{seen:?}");
+    }
+}
+
+#[test]
+fn tar_archives_beside_other_formats_are_told() {
+    // The name of the first member is an old file of PyTorch up to its object, in which all of the archive is bytes.
+    let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+    let rest = tar(&CHECKPOINT);
+    let mut name = [magic.as_slice(), b"\x80\x02M\xe9\x03.\x80\x02}.\x80\x02}0B"].concat();
+    let length = u32::try_from(512 - name.len() - 4 + rest.len()).expect("short");
+    name.extend(length.to_le_bytes());
+    let legacy = [tar_header(&name, 0).as_slice(), &rest, b"0}.\x80\x02]."].concat();
+    let mut archived = tar(&CHECKPOINT);
+    archived.extend(archive(&[Member::stored("m/data.pkl", b"\x80\x02}q\0.")], b""));
+    for (bytes, format) in [(legacy, Format::PytorchLegacyStateDict), (archived, Format::PytorchStateDict)] {
+        let seen = look(&bytes);
+        assert_eq!(seen.format, Some(format), "{seen:?}");
+        assert!(says(&seen, "it is a tar archive as well, and what is in it was not looked at"), "{seen:?}");
+    }
+    let named = archive(&[Member::stored("m/data.pkl", b"\x80\x02}q\0."), Member::stored("m/data/0", &[0; 800])], b"");
+    assert_eq!(look(&named).problems, Vec::<String>::new());
 }
