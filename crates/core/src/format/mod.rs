@@ -138,7 +138,17 @@ const COMPRESSED: [(&[u8], &str); 6] = [
 /// # Errors
 /// The file can't be read. What is in it is never an error.
 pub fn recognise(file: &dyn ReadAt, length_bytes: u64) -> Result<Recognition, ReadError> {
-    match look(&Bytes::new(file, length_bytes), 0) {
+    unless_unreadable(look(&Bytes::new(file, length_bytes), 0))
+}
+
+/// Looks at a file in which a SavedModel describes layers of Keras. It has no format of its own.
+fn recognise_keras_metadata(file: &dyn ReadAt, length_bytes: u64) -> Result<Recognition, ReadError> {
+    let found = saved_model::read_keras_metadata(&Bytes::new(file, length_bytes));
+    unless_unreadable(found.map(Option::unwrap_or_default))
+}
+
+fn unless_unreadable(found: Result<Recognition, Stop>) -> Result<Recognition, ReadError> {
+    match found {
         Ok(recognition) => Ok(recognition),
         Err(Stop::Read(error)) => Err(error),
         Err(Stop::Malformed(problem)) => Ok(Recognition { problems: vec![problem], ..Recognition::default() }),

@@ -4,6 +4,7 @@ mod archives;
 mod arrays;
 mod pickles;
 mod polyglots;
+mod saved_models;
 mod table;
 mod zip;
 
