@@ -33,6 +33,8 @@ pub(super) struct Scan {
     pub(super) stopped: Option<String>,
     /// It did because of a limit, so that an unpickler would have gone on.
     is_limited: bool,
+    /// It did because the bytes end.
+    is_short: bool,
     pub(super) protocol: Option<u8>,
     /// Calls that make a tensor.
     pub(super) tensors: u64,
@@ -123,6 +125,12 @@ pub(super) fn read_beneath(bytes: &Bytes<'_>) -> Result<Option<Recognition>, Sto
     Ok(runs.then(|| findings.into_recognition(Some(Format::Pickle))))
 }
 
+/// Whether a pickle, of any protocol, may begin with these bytes and go on behind them.
+pub(super) fn may_begin(head: &[u8]) -> Result<bool, Stop> {
+    let scan = scan(&Bytes::new(&head, head.len() as u64), 0, &mut Findings::default())?;
+    Ok(scan.is_convincing() || scan.is_short || scan.is_limited)
+}
+
 /// What was not followed far enough to tell.
 fn may_be(stopped: &str) -> Recognition {
     Recognition { problems: vec![format!("it may be a pickle: {stopped}")], ..Recognition::default() }
@@ -147,6 +155,7 @@ pub(super) fn scan(bytes: &Bytes<'_>, start: u64, findings: &mut Findings) -> Re
         Ok(()) => scanner.scan.end = Some(scanner.window.position()),
         Err(stop) => scanner.scan.stopped = Some(stop.text()?),
     }
+    scanner.scan.is_short = scanner.window.is_short;
     scanner.scan.is_limited |= scanner.machine.is_full || scanner.window.is_spent;
     Ok(scanner.scan)
 }
@@ -352,6 +361,7 @@ impl Scanner<'_, '_, '_> {
         let length = self.window.number(8)?;
         let left = self.window.left();
         if length > left {
+            self.window.is_short = true;
             return Err(Stop::malformed(format!("a frame of {length} bytes is expected, found {left}")));
         }
         self.frame_end = self.window.position() + length;

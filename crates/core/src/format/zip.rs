@@ -108,8 +108,10 @@ impl<'a> Archive<'a> {
         self.bytes.derived(content)
     }
 
+    /// The member of this name; without one, the first whose name has other capitals, as PyTorch's reader takes it.
     pub(super) fn member(&self, name: &str) -> Option<&Member> {
-        self.members.iter().find(|member| member.name == name)
+        let exact = self.members.iter().find(|member| member.name == name);
+        exact.or_else(|| self.members.iter().find(|member| member.name.eq_ignore_ascii_case(name)))
     }
 
     /// What a member holds, if that is no more than can be held.

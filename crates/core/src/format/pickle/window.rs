@@ -20,11 +20,14 @@ pub(super) struct Window<'a, 'b> {
     piece_bytes: u64,
     /// Something was not read because that would cost more than it deserves.
     pub(super) is_spent: bool,
+    /// More was asked for than there is.
+    pub(super) is_short: bool,
 }
 
 impl<'a, 'b> Window<'a, 'b> {
     pub(super) fn new(bytes: &'b Bytes<'a>, start: u64) -> Self {
-        Self { bytes, piece: Vec::new(), start, position: start, piece_bytes: FIRST_PIECE_BYTES, is_spent: false }
+        let piece_bytes = FIRST_PIECE_BYTES;
+        Self { bytes, piece: Vec::new(), start, position: start, piece_bytes, is_spent: false, is_short: false }
     }
 
     pub(super) const fn position(&self) -> u64 {
@@ -41,6 +44,7 @@ impl<'a, 'b> Window<'a, 'b> {
         if self.position < self.start || self.position >= end {
             let part = self.bytes.part(self.position, self.position.saturating_add(self.piece_bytes));
             if part.length() == 0 {
+                self.is_short = true;
                 return Err(Stop::malformed("more is expected, found the end"));
             }
             self.piece = part.read(0, usize::try_from(part.length()).unwrap_or_default()).inspect_err(|_| {
@@ -71,6 +75,7 @@ impl<'a, 'b> Window<'a, 'b> {
     pub(super) fn skip(&mut self, length: u64) -> Result<(), Stop> {
         let left = self.left();
         if length > left {
+            self.is_short = true;
             return Err(Stop::malformed(format!("{length} bytes are expected, found {left}")));
         }
         self.position += length;
