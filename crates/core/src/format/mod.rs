@@ -180,7 +180,9 @@ fn look_for_models(bytes: &Bytes<'_>, head: &[u8], depth: usize) -> Result<Recog
     }
     if !begins_an_archive {
         // Readers of archives begin at the end, whatever the beginning is.
-        all.extend(as_problem(archive::read(bytes, depth))?.map(|found| ("a ZIP archive", found)));
+        let archive = archive::read(bytes, depth);
+        let name = if archive.is_ok() { "a ZIP archive" } else { "" };
+        all.extend(as_problem(archive)?.map(|found| (name, found)));
         // And readers of pickles at the beginning, whatever is at other places. None begins like an archive: its first
         // opcode would ask for a name of the loader's own.
         if !all.iter().any(|(_, found)| found.format.is_some_and(Format::is_pickles)) {
