@@ -47,5 +47,6 @@ fn parts(path: &Path) -> Result<Vec<Part>, Failure> {
 }
 
 fn says_something(part: &Part) -> bool {
-    part.recognition.format.is_some() || !part.recognition.problems.is_empty()
+    let found = &part.recognition;
+    found.format.is_some() || !found.code.is_empty() || !found.problems.is_empty()
 }

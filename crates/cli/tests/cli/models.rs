@@ -73,6 +73,19 @@ fn no_problem_may_stand_where_nothing_runs_code() {
 }
 
 #[test]
+fn what_runs_code_is_told_without_a_format_too() {
+    let sandbox = Sandbox::empty();
+    // An object of Keras: its kind, and how it is described.
+    let (kind, json) = (b"\x22\x0f_tf_keras_layer", br#"{"class_name": "Lambda", "config": {"name": "doubles"}}"#);
+    let length = |length: usize| u8::try_from(length).expect("a short field");
+    let object = [kind.as_slice(), &[0x2a, length(json.len())], json].concat();
+    sandbox.write("keras_metadata.pb", [&[0x0a, length(object.len())], object.as_slice()].concat());
+    let said = sandbox.ok("inspect keras_metadata.pb").stdout;
+    assert!(said.contains("no format that is known here") && said.contains("Lambda layer `doubles`"), "{said}");
+    assert_eq!(sandbox.json("inspect keras_metadata.pb").1["result"]["code_on_load"], "found");
+}
+
+#[test]
 fn hostile_names_do_not_reach_the_terminal() {
     let sandbox = Sandbox::empty();
     sandbox.write("model.bin", runs("evil\u{1b}[2J\u{202e}", "name"));

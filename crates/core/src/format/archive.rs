@@ -9,6 +9,8 @@ use super::{CodeOnLoad, Format, Recognition, keras, look, numpy, pickle, pytorch
 const MOST_DEPTH: usize = 3;
 /// The formats with a beginning of their own that are looked at inside an archive.
 const MAGICS: [&[u8]; 5] = [b"PK\x03\x04", numpy::MAGIC, b"\x89HDF\r\n\x1a\n", b"GGUF", pytorch::LEGACY_MAGIC];
+/// What of a member tells whether the rest is looked at.
+const HEAD_BYTES: usize = 256;
 /// How programs of Linux, macOS and Windows begin.
 const PROGRAMS: [&[u8]; 6] =
     [b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa\xcf", b"\xca\xfe\xba\xbe", b"\xce\xfa\xed\xfe", b"MZ\x90\x00"];
@@ -53,7 +55,8 @@ pub(super) fn read(bytes: &Bytes<'_>, depth: usize) -> Result<Option<Recognition
         if matches!(kind, Kind::Pytorch(top) if pytorch::is_storage(top, &member.name)) {
             continue;
         }
-        let is_main = matches!(kind, Kind::Pytorch(top) if member.name.strip_prefix(top) == Some("/data.pkl"));
+        let is_main =
+            matches!(kind, Kind::Pytorch(top) if member.name.eq_ignore_ascii_case(&format!("{top}/data.pkl")));
         match look_inside(&archive, member, depth, &mut findings) {
             Ok(scan) if is_main => main = scan,
             Ok(_) => {}
@@ -73,7 +76,9 @@ fn kind<'m>(archive: &'m Archive<'_>) -> Result<Kind<'m>, Stop> {
         return Ok(Kind::Pytorch(top));
     }
     let has = |name: &str| archive.member(name).is_some();
-    if has("config.json") && (has("metadata.json") || has("model.weights.h5") || has("model.weights.json")) {
+    if (has("config.json") && (has("metadata.json") || has("model.weights.h5") || has("model.weights.json")))
+        || keras::has_config(archive)?
+    {
         return Ok(Kind::Keras);
     }
     for member in archive.members.iter().take(1_000) {
@@ -94,13 +99,22 @@ fn look_inside(
     if member.length_bytes == 0 || member.name.ends_with('/') {
         return Ok(None);
     }
-    let head = archive.head(member, 16)?;
+    let head = archive.head(member, HEAD_BYTES)?;
     if PROGRAMS.iter().any(|magic| head.starts_with(magic)) {
         findings.code(CodeOnLoad::Program(member.name.clone()));
     }
-    let is_named = member.name.ends_with("pkl") || member.name.ends_with(".pickle");
+    let name = member.name.to_ascii_lowercase();
+    let is_named = name.ends_with("pkl") || name.ends_with(".pickle");
     let is_other = MAGICS.iter().any(|magic| head.starts_with(magic));
     if !is_named && !is_other && !pickle::begins(&head) {
+        // Old pickles have no beginning of their own, and nobody asks for their names.
+        if !head.is_empty() && pickle::may_begin(head.as_slice())? {
+            let beneath = match archive.content(member, findings)? {
+                Content::Stored(part) => pickle::read_beneath(&part)?,
+                Content::Inflated(content) => pickle::read_beneath(&archive.derived(&content.as_slice()))?,
+            };
+            beneath.into_iter().for_each(|found| findings.add(&format!("`{}`", member.name), found));
+        }
         return Ok(None);
     }
     match archive.content(member, findings)? {

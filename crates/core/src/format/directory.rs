@@ -6,11 +6,15 @@ use std::path::Path;
 use model_hash::ReadError;
 
 use super::findings::Findings;
-use super::{Format, Recognition, recognise};
+use super::{Format, Recognition, recognise, recognise_keras_metadata};
 use crate::model::{Finding, IgnoreRules, LocalModel, ModelError, ModelSource, SymlinkPolicy};
 
 /// The file that makes a directory a SavedModel.
 const GRAPH: &str = "saved_model.pb";
+/// Other files that TensorFlow takes for one, the second before all others.
+const OTHER_GRAPHS: [&str; 2] = ["saved_model.pbtxt", "saved_model.cpb"];
+/// The file of a SavedModel from which Keras makes the layers again.
+const KERAS_METADATA: &str = "keras_metadata.pb";
 
 /// A file of a model, or a directory in it that is one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +122,15 @@ fn recognise_file(model: &dyn ModelSource, index: usize) -> Result<Recognition, 
     let file = &model.files()[index];
     let open = model.open(index);
     let looked = open.and_then(|open| {
-        let recognition = recognise(&*open, file.length_bytes)?;
+        let mut recognition = recognise(&*open, file.length_bytes)?;
+        let name = file.path.as_str().rsplit('/').next().unwrap_or_default();
+        if name == KERAS_METADATA {
+            let described = recognise_keras_metadata(&*open, file.length_bytes)?;
+            recognition.code.extend(described.code);
+            recognition.problems.extend(described.problems);
+        } else if OTHER_GRAPHS.contains(&name) {
+            recognition.problems.push("it is a graph of TensorFlow that was not looked at".to_owned());
+        }
         open.finish(None)?;
         Ok(recognition)
     });

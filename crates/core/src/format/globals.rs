@@ -35,6 +35,11 @@ pub(super) fn is_harmless(module: &str, name: &str) -> bool {
     }
 }
 
+/// Whether Python could find a module of this name: it is a text, and of characters that a name of a file can have.
+pub(super) fn is_findable(module: &str) -> bool {
+    !module.is_empty() && !module.contains([char::REPLACEMENT_CHARACTER, '/']) && !module.contains(char::is_control)
+}
+
 /// The data type of the elements of one of PyTorch's storages.
 pub(super) fn storage_dtype(name: &str) -> Option<&'static str> {
     STORAGES.iter().find(|(storage, _)| *storage == name).map(|(_, dtype)| *dtype)

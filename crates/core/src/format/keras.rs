@@ -17,10 +17,31 @@ struct Metadata {
     date_saved: Option<String>,
 }
 
+/// Whether the configuration alone says that the archive is one: Keras asks for nothing else.
+///
+/// Many a model of others has a file of that name, but none with a class at its top.
+pub(super) fn has_config(archive: &Archive<'_>) -> Result<bool, Stop> {
+    let text = match archive.read(CONFIG, MOST_CONFIG_BYTES, &mut Findings::default()) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(false),
+        Err(stop) => return stop.text().map(|_| true),
+    };
+    match keras_config::read(&text) {
+        Ok(config) => Ok(config.class_name.is_some()),
+        // Python reads more than JSON, such as numbers that are none.
+        Err(stop) => {
+            stop.text()?;
+            let has = |part: &[u8]| text.windows(part.len()).any(|window| window == part);
+            Ok(has(b"class_name") || has(b"\\u"))
+        }
+    }
+}
+
 /// Reads the configuration and metadata. What in the weights is of note is found with all other members.
 pub(super) fn read(archive: &Archive<'_>, findings: &mut Findings) -> Result<(), Stop> {
-    match archive.read(METADATA, MOST_METADATA_BYTES, findings).map(|text| text.unwrap_or_default()) {
-        Ok(text) => match serde_json::from_slice::<Metadata>(&text) {
+    match archive.read(METADATA, MOST_METADATA_BYTES, findings) {
+        Ok(None) => findings.problem(format!("there is no `{METADATA}`")),
+        Ok(Some(text)) => match serde_json::from_slice::<Metadata>(&text) {
             Ok(metadata) => {
                 if let Some(version) = metadata.keras_version {
                     findings.detail("Keras version", version);

@@ -46,8 +46,24 @@ const FUNCTIONS: [&str; 9] =
 const WRAPPERS: [&str; 7] =
     ["ClassMethod", "FlaxLayer", "InstanceMethod", "JaxLayer", "TFSMLayer", "TensorFlowOpLayer", "TorchModuleWrapper"];
 
-/// Names that stand for a value instead of an object.
-const VALUES: [&str; 4] = ["CompositeTensor", "Dimension", "TensorShape", "TypeSpec"];
+/// Names that stand for a value instead of an object. With a module they are names as any other.
+const VALUES: [&str; 12] = [
+    "CompositeTensor",
+    "Dimension",
+    "TensorShape",
+    "TypeSpec",
+    "__bytes__",
+    "__ellipsis__",
+    "__keras_tensor__",
+    "__numpy__",
+    "__slice__",
+    "__tensor__",
+    "__tuple__",
+    "__typespec__",
+];
+
+/// What stands before the names of classes that Keras registers itself.
+const REGISTERED_BY_KERAS: &str = "Keras>";
 
 /// The modules of TensorFlow whose functions a layer may call.
 const TENSORFLOW: [&str; 15] = [
@@ -153,6 +169,7 @@ impl Found {
     /// Looks at an object, all of whose members have been looked at. `functions` were unclaimed before it.
     fn judge(&mut self, object: &Object, functions: usize) {
         let Some(class) = object.class_name.as_deref() else { return };
+        let class = class.strip_prefix(REGISTERED_BY_KERAS).unwrap_or(class);
         if class == "__lambda__" {
             self.functions += 1;
             return;
@@ -186,19 +203,20 @@ impl Found {
 /// The name of an object, if it is not of Keras.
 fn custom(object: &Object, class: &str) -> Option<String> {
     let registered = object.registered_name.as_deref().filter(|name| name.contains('>'));
-    if let Some(registered) = registered.or_else(|| class.contains('>').then_some(class)) {
-        return (!registered.starts_with("Keras>")).then(|| registered.to_owned());
+    let registered = registered.or_else(|| class.contains('>').then_some(class));
+    if let Some(registered) = registered.filter(|name| !name.starts_with(REGISTERED_BY_KERAS)) {
+        return Some(registered.to_owned());
     }
+    // Whatever is registered, Keras imports the module that is named.
     let is_known = match object.module.as_deref() {
         Some(module) if class == "__typespec__" => module == "tensorflow" || module.starts_with("tensorflow.python."),
-        _ if class.starts_with("__") || VALUES.contains(&class) => true,
         Some(module) => match keras_part(module) {
             Some("") => is_class(class),
             Some(part) if class == "function" => FUNCTIONS.contains(&part),
             Some(part) => MODULES.contains(&part),
             None => false,
         },
-        None => is_class(class) || is_judged_by_name(class),
+        None => is_class(class) || is_judged_by_name(class) || VALUES.contains(&class),
     };
     if is_known {
         return None;
@@ -345,6 +363,11 @@ mod tests {
             r#"{"class_name": "SlicingOpLambda", "config": {"function": "__operators__.getitem"}}"#,
             r#"{"module": "keras.losses", "class_name": "function", "config": "mse", "registered_name": "mse"}"#,
             r#"{"class_name": "StringLookup", "config": {"vocabulary": ["a", "b"]}}"#,
+            r#"{"class_name": "Keras>Dense", "config": {}}"#,
+            r#"{"module": "keras.layers", "class_name": "Dense", "registered_name": "Keras>Dense"}"#,
+            r#"{"class_name": "TensorShape", "items": [null, 4]}"#,
+            r#"{"class_name": "__tuple__", "items": [1, 2]}"#,
+            r#"{"class_name": "__typespec__", "module": "tensorflow.python.framework.tensor", "spec_name": "TensorSpec"}"#,
             r#"{"loss": "mine", "optimizer_config": {"class_name": "SGD", "config": {}}}"#,
             "[1, 2.5, -3, null, true, \"Lambda\"]",
         ] {
@@ -368,6 +391,10 @@ mod tests {
         assert_eq!(code(bytecode), ["Lambda layer `__lambda__`"]);
         let keras_2 = r#"{"class_name": "Lambda", "config": {"name": "l", "function": ["4wEA", null, null]}}"#;
         assert_eq!(code(keras_2), ["Lambda layer `l`"]);
+        let registered = r#"{"class_name": "Keras>Lambda", "config": {"name": "l", "function": ["4wEA", null, null]}}"#;
+        assert_eq!(code(registered), ["Lambda layer `l`"]);
+        let foreign = r#"{"module": "mine", "class_name": "__lambda__", "config": {"code": "4wEA"}}"#;
+        assert_eq!(code(foreign), ["Lambda layer `__lambda__`"]);
     }
 
     #[test]
@@ -386,6 +413,18 @@ mod tests {
             (r#"{"class_name": "Unheard", "config": {}}"#, "Unheard"),
             (r#"{"class_name": "__typespec__", "module": "os", "spec_name": "x"}"#, "os>__typespec__"),
             (r#"{"class_name": "Dense", "class_name": "Unheard"}"#, "Unheard"),
+            (
+                r#"{"module": "os", "class_name": "function", "config": "system", "registered_name": "Keras>function"}"#,
+                "os>system",
+            ),
+            (r#"{"module": "os", "class_name": "Keras>Dense", "config": {}}"#, "os>Dense"),
+            (r#"{"module": "mine", "class_name": "Dense", "registered_name": "Keras>Dense"}"#, "mine>Dense"),
+            (r#"{"class_name": "Keras>Unheard", "config": {}}"#, "Unheard"),
+            (r#"{"module": "mine", "class_name": "TensorShape", "config": {}}"#, "mine>TensorShape"),
+            (r#"{"module": "mine", "class_name": "__Evil", "config": {}}"#, "mine>__Evil"),
+            (r#"{"module": "mine", "class_name": "__tensor__", "config": {}}"#, "mine>__tensor__"),
+            (r#"{"module": "mine", "class_name": "Lambda>x", "registered_name": "Keras>x"}"#, "mine>Lambda>x"),
+            (r#"{"class_name": "__Evil", "config": {}}"#, "__Evil"),
         ] {
             assert_eq!(code(json), [format!("custom object {expected}")], "{json}");
         }

@@ -24,6 +24,7 @@ mod protobuf;
 mod pytorch;
 mod safetensors;
 mod saved_model;
+mod tar;
 mod zip;
 
 use std::fmt;
@@ -110,14 +111,13 @@ pub enum CodeOnLoad {
 /// A reader of one format. None says that it is another one.
 type Reader = fn(&Bytes<'_>) -> Result<Option<Recognition>, Stop>;
 
-/// The readers of all formats but archives, those first whose formats begin in a way of their own.
-const READERS: [Reader; 9] = [
+/// The readers of all formats but archives and pickles, in the order in which they name what is more than one thing.
+const READERS: [Reader; 8] = [
     numpy::read,
     pytorch::read_legacy,
     hdf5::read,
     gguf::read,
     safetensors::read,
-    pickle::read,
     flax::read,
     saved_model::read,
     onnx::read,
@@ -138,7 +138,17 @@ const COMPRESSED: [(&[u8], &str); 6] = [
 /// # Errors
 /// The file can't be read. What is in it is never an error.
 pub fn recognise(file: &dyn ReadAt, length_bytes: u64) -> Result<Recognition, ReadError> {
-    match look(&Bytes::new(file, length_bytes), 0) {
+    unless_unreadable(look(&Bytes::new(file, length_bytes), 0))
+}
+
+/// Looks at a file in which a SavedModel describes layers of Keras. It has no format of its own.
+fn recognise_keras_metadata(file: &dyn ReadAt, length_bytes: u64) -> Result<Recognition, ReadError> {
+    let found = saved_model::read_keras_metadata(&Bytes::new(file, length_bytes));
+    unless_unreadable(found.map(Option::unwrap_or_default))
+}
+
+fn unless_unreadable(found: Result<Recognition, Stop>) -> Result<Recognition, ReadError> {
+    match found {
         Ok(recognition) => Ok(recognition),
         Err(Stop::Read(error)) => Err(error),
         Err(Stop::Malformed(problem)) => Ok(Recognition { problems: vec![problem], ..Recognition::default() }),
@@ -147,42 +157,72 @@ pub fn recognise(file: &dyn ReadAt, length_bytes: u64) -> Result<Recognition, Re
 
 /// Looks at a file, or at one that is `depth` archives deep.
 fn look(bytes: &Bytes<'_>, depth: usize) -> Result<Recognition, Stop> {
-    let head = bytes.head(8)?;
-    let as_problem = |found: Result<Option<Recognition>, Stop>| match found {
+    let head = bytes.head(tar::BLOCK_BYTES)?;
+    let mut found = look_for_models(bytes, &head, depth)?;
+    if tar::begins(&head) {
+        let as_well = if found == Recognition::default() { "" } else { " as well" };
+        found.problems.push(format!("it is a tar archive{as_well}, and what is in it was not looked at"));
+    }
+    Ok(found)
+}
+
+fn look_for_models(bytes: &Bytes<'_>, head: &[u8], depth: usize) -> Result<Recognition, Stop> {
+    let mut all: Vec<(&str, Recognition)> = Vec::new();
+    let begins_an_archive = zip::begins(head);
+    if begins_an_archive {
+        all.extend(as_problem(archive::read(bytes, depth))?.map(|found| ("a ZIP archive", found)));
+    }
+    for reader in READERS {
+        all.extend(as_problem(reader(bytes))?.map(|found| (found.format.map_or("", Format::name), found)));
+    }
+    if all.is_empty() {
+        all.extend(as_problem(look_for_pickles(bytes, head, depth))?.map(|found| ("", found)));
+    }
+    if !begins_an_archive {
+        // Readers of archives begin at the end, whatever the beginning is.
+        let archive = archive::read(bytes, depth);
+        let name = if archive.is_ok() { "a ZIP archive" } else { "" };
+        all.extend(as_problem(archive)?.map(|found| (name, found)));
+        // And readers of pickles at the beginning, whatever is at other places. None begins like an archive: its first
+        // opcode would ask for a name of the loader's own.
+        if !all.iter().any(|(_, found)| found.format.is_some_and(Format::is_pickles)) {
+            let pickle = as_problem(pickle::read_beneath(bytes))?;
+            all.extend(pickle.map(|found| (found.format.map_or("", |_| "a Python pickle"), found)));
+        }
+    }
+    let all = all.into_iter().reduce(|(name, first), (other, second)| (name, both(first, other, second)));
+    Ok(all.map(|(_, found)| found).unwrap_or_default())
+}
+
+/// What was found, where something malformed is found too.
+fn as_problem(found: Result<Option<Recognition>, Stop>) -> Result<Option<Recognition>, Stop> {
+    match found {
         Err(Stop::Malformed(problem)) => Ok(Some(Recognition { problems: vec![problem], ..Recognition::default() })),
         found => found,
-    };
-    if zip::begins(&head) {
-        let archive = as_problem(archive::read(bytes, depth))?.unwrap_or_default();
-        // HDF5 may have anything before it.
-        return Ok(match as_problem(hdf5::read(bytes))? {
-            Some(other) => both(archive, "HDF5", other),
-            None => archive,
-        });
     }
-    let found = as_problem(look_by_beginning(bytes, &head, depth))?;
-    // Readers of archives begin at the end, whatever the beginning is.
-    Ok(match (found, as_problem(archive::read(bytes, depth))?) {
-        (Some(found), Some(archive)) => both(found, "a ZIP archive", archive),
-        (found, archive) => found.or(archive).unwrap_or_default(),
-    })
 }
 
 /// What a file is that two readers would take for two things.
-fn both(first: Recognition, other: &str, second: Recognition) -> Recognition {
+///
+/// Without the other's name, the second is nothing but what is wrong, which may be wrong for the first as well.
+fn both(first: Recognition, other: &str, mut second: Recognition) -> Recognition {
     let mut findings = Findings::default();
     let (format, details) = (first.format, first.details.clone());
+    if other.is_empty() {
+        second.problems.retain(|problem| !first.problems.contains(problem));
+    }
     findings.add("", first);
-    findings.problem(format!("it is {other} as well"));
+    if !other.is_empty() {
+        findings.problem(format!("it is {other} as well"));
+    }
     findings.add(other, second);
     Recognition { details, ..findings.into_recognition(format) }
 }
 
-fn look_by_beginning(bytes: &Bytes<'_>, head: &[u8], depth: usize) -> Result<Option<Recognition>, Stop> {
-    for reader in READERS {
-        if let Some(recognition) = reader(bytes)? {
-            return Ok(Some(recognition));
-        }
+/// Looks for pickles, and what only a pickle is compressed as.
+fn look_for_pickles(bytes: &Bytes<'_>, head: &[u8], depth: usize) -> Result<Option<Recognition>, Stop> {
+    if let Some(recognition) = pickle::read(bytes)? {
+        return Ok(Some(recognition));
     }
     if depth == 0 && matches!(head, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]) {
         return look_in_zlib(bytes, depth);
@@ -229,6 +269,11 @@ impl Format {
             Self::Npy => "NumPy array",
             Self::Npz => "NumPy arrays (npz)",
         }
+    }
+
+    /// Whether it is pickles from the first byte on.
+    const fn is_pickles(self) -> bool {
+        matches!(self, Self::Pickle | Self::PytorchLegacyStateDict | Self::PytorchLegacyModel)
     }
 
     /// Its name for programs: the `format` annotation of a subject.

@@ -31,6 +31,10 @@ pub(super) struct Scan {
     pub(super) end: Option<u64>,
     /// Why the scan ended before the pickle did.
     pub(super) stopped: Option<String>,
+    /// It did because of a limit, so that an unpickler would have gone on.
+    is_limited: bool,
+    /// It did because the bytes end.
+    is_short: bool,
     pub(super) protocol: Option<u8>,
     /// Calls that make a tensor.
     pub(super) tensors: u64,
@@ -38,6 +42,8 @@ pub(super) struct Scan {
     pub(super) dtypes: BTreeSet<&'static str>,
     opcodes: u64,
     globals: u64,
+    /// Of them, those that Python would look for: a name that no module can have ends the loading.
+    findable: u64,
     calls: u64,
 }
 
@@ -55,23 +61,31 @@ pub(super) fn read(bytes: &Bytes<'_>) -> Result<Option<Recognition>, Stop> {
     let has_protocol = begins(&bytes.head(2)?);
     let convinced = first.is_convincing() || (has_protocol && (first.globals > 0 || first.opcodes >= ENOUGH_OPCODES));
     if !convinced {
-        return Ok(None);
+        let stopped = first.stopped.filter(|_| first.is_limited);
+        return Ok(stopped.map(|stopped| may_be(&stopped)));
     }
     let (mut pickles, mut end, mut stopped) = (1, first.end, first.stopped);
+    let (mut is_marked, mut globals) = (has_protocol, first.globals);
     while let Some(at) = end.filter(|at| *at < bytes.length()) {
-        // Without a beginning of its own, a pickle that imports nothing is one only if it is all there is.
-        if !has_protocol && pickles == 1 && first.globals == 0 && !begins(&bytes.part(at, at + 2).head(2)?) {
-            return Ok(None);
-        }
+        is_marked |= begins(&bytes.part(at, at + 2).head(2)?);
         let mut further = Findings::default();
         let next = scan(bytes, at, &mut further)?;
         if pickles == MOST_PICKLES || !next.is_convincing() {
+            // Without a beginning of their own, pickles that import nothing are some only if they are all there is.
+            if !is_marked && globals == 0 && pickles < MOST_PICKLES {
+                let stopped = next.stopped.filter(|_| next.is_limited);
+                return Ok(stopped.map(|stopped| may_be(&stopped)));
+            }
             findings.problem(format!("{} bytes stand behind the pickle's end", bytes.length() - at));
             break;
         }
         findings.absorb("", further);
         pickles += 1;
+        globals += next.globals;
         (end, stopped) = (next.end, next.stopped);
+    }
+    if pickles > 1 && !is_marked && globals == 0 && stopped.is_some() {
+        return Ok(None);
     }
     if let Some(stopped) = stopped {
         findings.problem(stopped);
@@ -83,6 +97,43 @@ pub(super) fn read(bytes: &Bytes<'_>) -> Result<Option<Recognition>, Stop> {
         findings.detail("pickles", pickles.to_string());
     }
     Ok(Some(findings.into_recognition(Some(Format::Pickle))))
+}
+
+/// Reads the pickles that a file of another format begins with, if they run code. None if they do not.
+///
+/// The first bytes of numbers and texts can look like opcodes, so harmless ones prove nothing.
+pub(super) fn read_beneath(bytes: &Bytes<'_>) -> Result<Option<Recognition>, Stop> {
+    let mut findings = Findings::default();
+    let (mut at, mut findable, mut is_convincing, mut pickles) = (0, 0, false, 0);
+    loop {
+        pickles += 1;
+        if pickles > MOST_PICKLES {
+            return Ok(Some(may_be(&format!("at most {MOST_PICKLES} in a row are expected, found more"))));
+        }
+        let scan = scan(bytes, at, &mut findings)?;
+        findable += scan.findable;
+        is_convincing |= scan.is_convincing();
+        if let Some(stopped) = scan.stopped.as_deref().filter(|_| scan.is_limited) {
+            return Ok(Some(may_be(stopped)));
+        }
+        match scan.end.filter(|end| *end < bytes.length()) {
+            Some(end) => at = end,
+            None => break,
+        }
+    }
+    let runs = is_convincing && findable > 0 && findings.has_code();
+    Ok(runs.then(|| findings.into_recognition(Some(Format::Pickle))))
+}
+
+/// Whether a pickle, of any protocol, may begin with these bytes and go on behind them.
+pub(super) fn may_begin(head: &[u8]) -> Result<bool, Stop> {
+    let scan = scan(&Bytes::new(&head, head.len() as u64), 0, &mut Findings::default())?;
+    Ok(scan.is_convincing() || scan.is_short || scan.is_limited)
+}
+
+/// What was not followed far enough to tell.
+fn may_be(stopped: &str) -> Recognition {
+    Recognition { problems: vec![format!("it may be a pickle: {stopped}")], ..Recognition::default() }
 }
 
 /// Whether a pickle of protocol 2 or newer begins here.
@@ -104,6 +155,8 @@ pub(super) fn scan(bytes: &Bytes<'_>, start: u64, findings: &mut Findings) -> Re
         Ok(()) => scanner.scan.end = Some(scanner.window.position()),
         Err(stop) => scanner.scan.stopped = Some(stop.text()?),
     }
+    scanner.scan.is_short = scanner.window.is_short;
+    scanner.scan.is_limited |= scanner.machine.is_full || scanner.window.is_spent;
     Ok(scanner.scan)
 }
 
@@ -121,6 +174,7 @@ impl Scanner<'_, '_, '_> {
     fn run(&mut self) -> Result<(), Stop> {
         loop {
             if self.scan.opcodes == MOST_OPCODES {
+                self.scan.is_limited = true;
                 return Err(Stop::malformed(format!("the pickle has more than {MOST_OPCODES} opcodes")));
             }
             let at = self.window.position();
@@ -307,6 +361,7 @@ impl Scanner<'_, '_, '_> {
         let length = self.window.number(8)?;
         let left = self.window.left();
         if length > left {
+            self.window.is_short = true;
             return Err(Stop::malformed(format!("a frame of {length} bytes is expected, found {left}")));
         }
         self.frame_end = self.window.position() + length;
@@ -369,6 +424,8 @@ impl Scanner<'_, '_, '_> {
             }
             self.findings.global(display);
         }
+        let global = self.machine.global(index);
+        self.scan.findable += u64::from(globals::is_findable(&global.module));
         Ok(Value::Global(index))
     }
 

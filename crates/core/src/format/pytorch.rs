@@ -28,7 +28,9 @@ fn is_export(archive: &Archive<'_>, top: &str) -> bool {
 pub(super) fn is_storage(top: &str, name: &str) -> bool {
     let Some(place) = name.strip_prefix(top).and_then(|rest| rest.strip_prefix('/')) else { return false };
     match place.split_once('/') {
-        Some(("data" | "constants" | "tensors", key)) => !key.contains('/') && !key.ends_with(".pkl"),
+        Some(("data" | "constants" | "tensors", key)) => {
+            !key.contains('/') && !key.to_ascii_lowercase().ends_with(".pkl")
+        }
         _ => false,
     }
 }
@@ -66,9 +68,10 @@ pub(super) fn read(
     }
     if is_export(archive, top) {
         for member in &archive.members {
-            let below = member.name.strip_prefix(&path("models/"));
+            let name = member.name.to_ascii_lowercase();
+            let below = name.strip_prefix(&path("models/").to_ascii_lowercase());
             if below.is_some_and(|name| name.ends_with(".json"))
-                || member.name == path("serialized_exported_program.json")
+                || member.name.eq_ignore_ascii_case(&path("serialized_exported_program.json"))
             {
                 findings.code(CodeOnLoad::Program(member.name.clone()));
             }
@@ -76,7 +79,8 @@ pub(super) fn read(
         return Ok(Format::TorchExport);
     }
     let code = path("code/");
-    let has_code = archive.members.iter().any(|member| member.name.starts_with(&code));
+    let is_code = |name: &str| name.get(..code.len()).is_some_and(|start| start.eq_ignore_ascii_case(&code));
+    let has_code = archive.members.iter().any(|member| is_code(&member.name));
     if has_code || has("constants.pkl") || has("bytecode.pkl") {
         if has_code {
             // Classes of the program itself, which is named as a whole.

@@ -28,6 +28,10 @@ const END64_BYTES: u64 = 56 + 20;
 const LOCAL_HEADER: [u8; 4] = *b"PK\x03\x04";
 const END: [u8; 4] = *b"PK\x05\x06";
 const END64: [u8; 4] = *b"PK\x06\x06";
+const LOCATOR64: [u8; 4] = *b"PK\x06\x07";
+const LOCATOR64_BYTES: u64 = 20;
+/// The records that a directory and its end are made of, which have no business in a name or comment.
+const OF_DIRECTORIES: [[u8; 4]; 4] = [*b"PK\x01\x02", END, END64, LOCATOR64];
 const DESCRIPTOR: [u8; 4] = *b"PK\x07\x08";
 /// Deflate makes 1,032 bytes of one at the most.
 const MOST_INFLATION: u64 = 1_032;
@@ -104,8 +108,10 @@ impl<'a> Archive<'a> {
         self.bytes.derived(content)
     }
 
+    /// The member of this name; without one, the first whose name has other capitals, as PyTorch's reader takes it.
     pub(super) fn member(&self, name: &str) -> Option<&Member> {
-        self.members.iter().find(|member| member.name == name)
+        let exact = self.members.iter().find(|member| member.name == name);
+        exact.or_else(|| self.members.iter().find(|member| member.name.eq_ignore_ascii_case(name)))
     }
 
     /// What a member holds, if that is no more than can be held.
@@ -271,6 +277,11 @@ fn read_member(
     if entry.extra_fields().any(|(id, _)| id == rawzip::extra_fields::ExtraFieldId::INFO_ZIP_UNICODE_PATH) {
         findings.problem(format!("`{name}` has a second name"));
     }
+    let variable =
+        [entry.file_path().as_bytes(), entry.extra_fields().remaining_bytes(), entry.comment().as_bytes()].concat();
+    if variable.windows(4).any(|window| OF_DIRECTORIES.iter().any(|signature| window == signature)) {
+        findings.problem(format!("`{name}` has records of another directory in its name, extra fields or comment"));
+    }
     if entry.external_attributes() >> 28 == 0xa {
         findings.problem(format!("`{name}` is a symbolic link"));
     }
@@ -397,7 +408,13 @@ fn check_end(
     let (disk, first_disk, entries_here, entries) = (field(4, 2), field(6, 2), field(8, 2), field(10, 2));
     let (size, offset) = (field(12, 4), field(16, 4));
     let is_64 = end.checked_sub(END64_BYTES).map(|at| bytes.part(at, at + 4).head(4)).transpose()?;
-    if is_64.is_some_and(|head| head == END64) {
+    let is_64 = is_64.is_some_and(|head| head == END64);
+    // Readers such as miniz, which PyTorch has, obey the locator and go wherever it points.
+    let locator = end.checked_sub(LOCATOR64_BYTES).map(|at| bytes.part(at, end).head(4)).transpose()?;
+    if locator.is_some_and(|head| head == LOCATOR64) != is_64 {
+        findings.problem("the ZIP archive's end record has a ZIP64 locator or a ZIP64 record before it, and not both");
+    }
+    if is_64 {
         let at = end - END64_BYTES;
         spans.add(at, end, "the ZIP64 end record");
         let record = bytes.part(at, end).head(76)?;
@@ -412,6 +429,7 @@ fn check_end(
             && agrees(size, 0xffff_ffff, wide(40))
             && agrees(offset, 0xffff_ffff, wide(48))
             && wide(48) == archive.directory_offset()
+            && wide(48).checked_add(wide(40)) == Some(at)
             && wide(32) == archive.entries_hint()
             && wide(64) == at)
         {

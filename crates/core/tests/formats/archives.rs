@@ -120,6 +120,61 @@ fn a_second_end_record_is_told() {
     assert!(!look(&archive(&state_dict(), &comment)).problems.is_empty());
 }
 
+/// A ZIP64 end record of one member, whose directory is at `offset`.
+fn end_64(offset: u64) -> Vec<u8> {
+    let mut record = b"PK\x06\x06".to_vec();
+    record.extend(44_u64.to_le_bytes());
+    record.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [1, 1, 56, offset] {
+        record.extend(u64::to_le_bytes(number));
+    }
+    record
+}
+
+/// What leads to it.
+fn locator_64(at: u64) -> Vec<u8> {
+    [b"PK\x06\x07\0\0\0\0".as_slice(), &at.to_le_bytes(), &[1, 0, 0, 0]].concat()
+}
+
+#[test]
+fn a_locator_of_another_directory_is_told() {
+    // What the numbers of a tensor hold: another archive with its ZIP64 end record, to which the last comment leads.
+    let hidden = archive(&[Member::stored("m/data.pkl", RUNS)], b"");
+    let directory = hidden.windows(4).position(|bytes| bytes == b"PK\x01\x02").expect("it is there");
+    let mut members = vec![Member::stored("m/data.pkl", PLAIN), Member::stored("m/version", b"3\n")];
+    let start: usize = members.iter().map(|member| 30 + member.local.name.len() + member.content.len()).sum();
+    let start = start + 30 + "m/data/0".len();
+    let record = (start + hidden.len()) as u64;
+    members.push(Member::stored("m/data/0", &[hidden, end_64((start + directory) as u64)].concat()));
+    let with = |comment: &[u8]| {
+        let mut members = members.clone();
+        members[2].central.comment = comment.to_vec();
+        look(&archive(&members, b""))
+    };
+    assert_eq!(with(b"made by hand").problems, Vec::<String>::new());
+    let seen = with(&[vec![b'#'; 60], locator_64(record)].concat());
+    assert!(says(&seen, "a ZIP64 locator or a ZIP64 record before it, and not both"), "{seen:?}");
+    let seen = with(&[vec![b'#'; 4], end_64(0), vec![b'#'; 20]].concat());
+    assert!(says(&seen, "a ZIP64 locator or a ZIP64 record before it, and not both"), "{seen:?}");
+}
+
+#[test]
+fn records_in_the_directory_of_a_member_are_told() {
+    for signature in [b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"] {
+        let changes: [fn(&mut Member, &[u8]); 3] = [
+            |member, text| member.central.comment = text.to_vec(),
+            |member, text| member.central.extra = [b"\xfe\xca\x08\0".as_slice(), text].concat(),
+            |member, text| *member = member.clone().both(|h| h.name = String::from_utf8_lossy(text).into_owned()),
+        ];
+        for change in changes {
+            let mut members = state_dict();
+            change(&mut members[1], &[b"##".as_slice(), signature, b"##"].concat());
+            let seen = look(&archive(&members, b""));
+            assert!(says(&seen, "records of another directory"), "{signature:?}: {seen:?}");
+        }
+    }
+}
+
 #[test]
 fn names_that_leave_the_folder_are_told() {
     for name in ["../data.pkl", "/etc/passwd", "m/../../x", "m\\data.pkl", "C:data.pkl", "m/a\0b", ""] {
@@ -210,6 +265,50 @@ fn every_pickle_of_an_archive_is_scanned_whatever_it_is_called() {
     }
 }
 
+/// What `pickle.dumps(…, 0)` makes of the same object.
+const RUNS_0: &[u8] = b"cposix\nsystem\np0\n(Vtrue\np1\ntp2\nRp3\n.";
+
+#[test]
+fn pickles_without_a_beginning_are_scanned_whatever_they_are_called() {
+    let late = [b"(lp0\nVa\n".as_slice(), &b"p1\n0Va\n".repeat(100), b"0", RUNS_0].concat();
+    for name in ["m/model.bin", "m/other", "m/data/inner/0", "readme.txt"] {
+        for content in [RUNS_0, &late] {
+            for member in [Member::stored(name, content), Member::deflated(name, content)] {
+                let mut members = state_dict();
+                members.push(member);
+                let seen = look(&archive(&members, b""));
+                assert_eq!(called_code(&seen), ["posix.system"], "{name}: {seen:?}");
+            }
+        }
+    }
+    for text in ["little", "3\n", "Some text.\nIn lines.\n", "constant\nfunction\n", "1234567890", "{\"a\": 1}", "V"] {
+        let mut members = state_dict();
+        members.push(Member::stored("m/notes", text.as_bytes()));
+        members.push(Member::deflated("m/more", text.repeat(500).as_bytes()));
+        let seen = look(&archive(&members, b""));
+        assert_eq!((called_code(&seen), seen.problems.len()), (vec![], 0), "{text}: {seen:?}");
+    }
+}
+
+#[test]
+fn capitals_in_names_make_no_difference() {
+    let runs = |name: &str, content: &[u8]| {
+        let seen = look(&archive(&[Member::stored(name, content), Member::stored("m/version", b"3\n")], b""));
+        (seen.format, called_code(&seen).join(" "))
+    };
+    for name in ["m/data.pkl", "m/DATA.PKL", "m/Data.pkl"] {
+        for content in [RUNS, RUNS_0] {
+            assert_eq!(runs(name, content), (Some(Format::PytorchModel), "posix.system".to_owned()), "{name}");
+        }
+    }
+    assert_eq!(runs("m/data/x.PKL", RUNS).1, "posix.system");
+    let script = [Member::stored("m/data.pkl", PLAIN), Member::stored("m/CODE/a.py", b"x"), {
+        Member::stored("m/Constants.pkl", b"\x80\x02).")
+    }];
+    let seen = look(&archive(&script, b""));
+    assert_eq!((seen.format, called_code(&seen)), (Some(Format::TorchScript), vec!["m/code/"]), "{seen:?}");
+}
+
 #[test]
 fn numbers_of_a_tensor_that_look_like_a_pickle_are_none() {
     let mut members = state_dict();
@@ -278,4 +377,27 @@ fn keras_archives_need_their_parts() {
     let mut wrong = parts(metadata);
     wrong[0] = Member::stored("metadata.json", metadata).both(|header| header.crc ^= 1);
     assert!(says(&look(&archive(&wrong, b"")), "another checksum"), "{seen:?}");
+}
+
+#[test]
+fn a_configuration_alone_makes_a_keras_archive() {
+    let lambda =
+        br#"{"class_name": "Sequential", "config": {"layers": [{"module": "keras.layers", "class_name": "Lambda",
+        "config": {"name": "l", "function": {"class_name": "__lambda__", "config": {"code": "4wEA"}}}}]}}"#;
+    let array = b"\x93NUMPY\x01\0\x3f\0{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }    \n";
+    let weights = archive(&[Member::stored("x.npy", array)], b"");
+    for others in [vec![], vec![Member::stored("model.weights.npz", &weights)], vec![Member::stored("x.npy", array)]] {
+        let members = [vec![Member::stored("config.json", lambda)], others].concat();
+        let seen = look(&archive(&members, b""));
+        assert_eq!((seen.format, called_code(&seen)), (Some(Format::Keras), vec!["l"]), "{seen:?}");
+        assert!(says(&seen, "there is no `metadata.json`"), "{seen:?}");
+    }
+    // Python reads numbers that are none.
+    let python = br#"{"class_name": "Sequential", "config": {"clip": NaN}}"#;
+    let seen = look(&archive(&[Member::stored("config.json", python)], b""));
+    assert!(seen.format == Some(Format::Keras) && says(&seen, "is not JSON"), "{seen:?}");
+    for other in [r#"{"model_type": "bert", "architectures": ["BertModel"]}"#, r#"{"a": NaN}"#, "[]", ""] {
+        let seen = look(&archive(&[Member::stored("config.json", other.as_bytes())], b""));
+        assert_eq!((seen.format, seen.problems.len()), (None, 0), "{other}: {seen:?}");
+    }
 }

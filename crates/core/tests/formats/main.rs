@@ -3,6 +3,8 @@
 mod archives;
 mod arrays;
 mod pickles;
+mod polyglots;
+mod saved_models;
 mod table;
 mod zip;
 

@@ -166,6 +166,50 @@ fn a_pickle_without_a_beginning_needs_an_end() {
 }
 
 #[test]
+fn what_is_too_much_to_follow_is_a_problem_without_a_beginning_too() {
+    let runs = b"cos\nsystem\n(S'true'\ntR.";
+    let zeros = [b"N".as_slice(), b"p", &vec![b'0'; 10_000], b"\n0"].concat();
+    for (padding, problem) in [
+        (vec![b'('; (1 << 20) + 1], "it may be a pickle: the pickle is broken at byte 1048576: at most 1048576 marks"),
+        (vec![b'N'; (4 << 20) + 1], "at most 4194304 values on the stack"),
+        (b"N0".repeat(1 << 24), "the pickle has more than 33554432 opcodes"),
+        (zeros, "a number of at most 8192 characters is expected"),
+    ] {
+        for row in [b"".as_slice(), b"N."].into_iter().filter(|row| row.is_empty() || padding.len() < 8 << 20) {
+            let seen = look(&[row, padding.as_slice(), runs].concat());
+            assert!(row.is_empty() || says(&seen, "it may be a pickle"), "{problem}: {seen:?}");
+            let problem = problem.split(" at byte ").next().unwrap_or(problem);
+            assert!(says(&seen, problem), "{problem}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn memo_numbers_are_those_of_python() {
+    for (put, get) in [("p 0\n", "g0\n"), ("p0 \n", "g +0\n"), ("p1_0\n", "g10\n"), ("p\t007\r\n", "g7\n")] {
+        let pickle = format!("S'os'\n{put}0{get}S'system'\n").into_bytes();
+        let seen = look(&[&pickle, b"\x93(S'true'\ntR.".as_slice()].concat());
+        assert_eq!((seen.format, called_code(&seen)), (Some(Format::Pickle), vec!["os.system"]), "{put:?}: {seen:?}");
+    }
+}
+
+#[test]
+fn pickles_in_a_row_need_no_beginning() {
+    let runs = b"cos\nsystem\n(S'true'\ntR.";
+    // As PyTorch's old files.
+    let legacy = [b"L119547037146038801333356L\n.I1001\n.(d.".as_slice(), runs, b"(l."].concat();
+    for pickles in [legacy, [b"N.".as_slice(), runs].concat(), [b"N.N.".as_slice(), runs, b"\0\0\0\0"].concat()] {
+        let seen = look(&pickles);
+        assert_eq!((seen.format, called_code(&seen)), (Some(Format::Pickle), vec!["os.system"]), "{seen:?}");
+    }
+    let many = [b"N.".repeat(64), runs.to_vec()].concat();
+    assert!(!look(&many).problems.is_empty());
+    for text in ["N.", "N. and so on", "N.N. and so on", "N.NNR and so on"] {
+        assert_eq!(look(text.as_bytes()).problems, Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
 fn deep_nesting_is_scanned_within_bounds() {
     let deep = [b"\x80\x02".to_vec(), vec![b'('; 2 << 20], b".".to_vec()].concat();
     assert!(says(&look(&deep), "at most 1048576 marks"));

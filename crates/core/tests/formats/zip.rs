@@ -28,6 +28,8 @@ pub(crate) struct Header {
     pub(crate) extra: Vec<u8>,
     /// Of the directory alone: the file's mode, in the upper half.
     pub(crate) attributes: u32,
+    /// Of the directory alone.
+    pub(crate) comment: Vec<u8>,
 }
 
 impl Member {
@@ -52,6 +54,7 @@ impl Member {
             length: length(content),
             extra: Vec::new(),
             attributes: 0,
+            comment: Vec::new(),
         };
         Self { content: packed, central: header.clone(), local: header, before: Vec::new(), shift: 0 }
     }
@@ -84,11 +87,13 @@ pub(crate) fn archive(members: &[Member], comment: &[u8]) -> Vec<u8> {
         out.extend(&member.content);
         directory.extend(b"PK\x01\x02\x14\x03\x14\0");
         push_header(&mut directory, &member.central);
-        directory.extend([0; 6]);
+        directory.extend(u16::try_from(member.central.comment.len()).expect("a short comment").to_le_bytes());
+        directory.extend([0; 4]);
         directory.extend(member.central.attributes.to_le_bytes());
         directory.extend(u32::try_from(at).expect("an offset").to_le_bytes());
         directory.extend(member.central.name.as_bytes());
         directory.extend(&member.central.extra);
+        directory.extend(&member.central.comment);
     }
     let count = u16::try_from(members.len()).expect("few members").to_le_bytes();
     let word = |length: usize| u32::try_from(length).expect("a small archive").to_le_bytes();

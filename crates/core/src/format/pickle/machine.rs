@@ -86,15 +86,22 @@ pub(super) struct Machine {
     memo: HashMap<u64, Value>,
     globals: Vec<Global>,
     numbers: HashMap<Global, u32>,
+    /// Something was too much to be kept.
+    pub(super) is_full: bool,
 }
 
 impl Machine {
     pub(super) fn push(&mut self, value: Value) -> Result<(), Stop> {
         if self.stack.len() == MOST_VALUES {
-            return Err(Stop::malformed(format!("at most {MOST_VALUES} values on the stack are expected, found more")));
+            return Err(self.full(MOST_VALUES, "values on the stack"));
         }
         self.stack.push(value);
         Ok(())
+    }
+
+    fn full(&mut self, most: usize, of: &str) -> Stop {
+        self.is_full = true;
+        Stop::malformed(format!("at most {most} {of} are expected, found more"))
     }
 
     fn fence(&self) -> usize {
@@ -117,7 +124,7 @@ impl Machine {
 
     pub(super) fn mark(&mut self) -> Result<(), Stop> {
         if self.marks.len() == MOST_MARKS {
-            return Err(Stop::malformed(format!("at most {MOST_MARKS} marks on the stack are expected, found more")));
+            return Err(self.full(MOST_MARKS, "marks on the stack"));
         }
         self.marks.push(self.stack.len());
         Ok(())
@@ -147,7 +154,7 @@ impl Machine {
     pub(super) fn put(&mut self, key: u64) -> Result<(), Stop> {
         let value = self.top()?;
         if self.memo.len() == MOST_MEMO && !self.memo.contains_key(&key) {
-            return Err(Stop::malformed(format!("at most {MOST_MEMO} values in the memo are expected, found more")));
+            return Err(self.full(MOST_MEMO, "values in the memo"));
         }
         self.memo.insert(key, value);
         Ok(())
@@ -164,8 +171,7 @@ impl Machine {
             return Ok((*number, false));
         }
         let number = u32::try_from(self.globals.len()).ok().filter(|_| self.globals.len() < MOST_GLOBALS);
-        let number = number
-            .ok_or_else(|| Stop::malformed(format!("at most {MOST_GLOBALS} globals are expected, found more")))?;
+        let number = number.ok_or_else(|| self.full(MOST_GLOBALS, "globals"))?;
         self.globals.push(global.clone());
         self.numbers.insert(global, number);
         Ok((number, true))
