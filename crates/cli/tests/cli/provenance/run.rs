@@ -258,6 +258,34 @@ fn secrets_stop_the_command_unless_they_are_left_out() {
 }
 
 #[test]
+fn what_is_to_be_left_out_and_is_nowhere_stops_the_command() {
+    let sandbox = sandbox();
+    for name in ["HF_TOKEN", "9", "out"] {
+        let mut command = command(&sandbox, &format!("--output out.bin --redact {name}"), "touch ran");
+        sandbox.fails_as(&mut command, 2, &[&format!("--redact {name}: there is nothing of that name")]);
+    }
+    let mut command = sandbox.command("provenance run --output out.bin --");
+    sandbox.fails_as(
+        command.args(["touch", "-e", "HF_TOKEN=abcdefgh", "ran"]),
+        2,
+        &["`hf-token`", "--redact hf-token"],
+    );
+    assert!(!sandbox.path("ran").exists());
+    let flags = "--output out.bin --redact hf-token --param my-param=1 --redact MY_PARAM";
+    let run = run(command_of(&sandbox, flags).args(["-c", TRAIN, "-e", "HF_TOKEN=abcdefgh"]));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let external = statement(&sandbox)["predicate"]["buildDefinition"]["externalParameters"].take();
+    assert_eq!(external["command"][4], "HF_TOKEN=[redacted]");
+    assert_eq!(external["parameters"], json!({ "my-param": "[redacted]" }));
+}
+
+fn command_of(sandbox: &Sandbox, flags: &str) -> Command {
+    let mut command = sandbox.command(&format!("provenance run {flags} --"));
+    command.arg("/bin/sh");
+    command
+}
+
+#[test]
 fn only_variables_that_are_allowed_are_written_down() {
     let sandbox = sandbox();
     let mut run_it = command(&sandbox, "--output out.bin --env-allow CUBLAS_WORKSPACE_CONFIG --env-allow NONE", TRAIN);

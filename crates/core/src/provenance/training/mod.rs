@@ -12,7 +12,7 @@ pub use run::{
     Byproduct, DirectoryParameters, Evidence, InputRole, InvalidTrainingRun, ObservationMethod, SourceChanges,
     TrainedModel, TrainingEnvironment, TrainingInput, TrainingObservation, TrainingRun, TrainingSource, Undeclared,
 };
-pub use secrets::{REDACTED, SuspectedSecret, is_secret, redact_command, without_user};
+pub use secrets::{REDACTED, SuspectedSecret, is_same_name, is_secret, redact_command, without_user};
 
 use super::statement::Statement;
 use super::{Dependency, Facts, InvalidProvenance, Level, ProvenanceError};

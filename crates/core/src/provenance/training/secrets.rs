@@ -15,7 +15,8 @@ pub struct SuspectedSecret {
 /// A command line that may be written down, or what may not.
 ///
 /// `redact` names what is left out: the name of a flag or variable (`api-key`), or the number of a word of the command (`3`).
-/// What identifies a user in a URL is left out in any case. Besides the words, returns which of `redact` named nothing.
+/// A word that has it inside ends there, whatever follows. What identifies a user in a URL is left out in any case. Besides
+/// the words, returns which of `redact` named nothing.
 ///
 /// # Errors
 /// The arguments that look like a secret and were not named.
@@ -25,46 +26,94 @@ pub fn redact_command(
 ) -> Result<(Vec<String>, Vec<String>), Vec<SuspectedSecret>> {
     let mut used = vec![false; redact.len()];
     let mut suspected = Vec::new();
-    let mut name_before: Option<String> = None;
+    let mut flag_before: Option<String> = None;
     let mut written = Vec::with_capacity(command.len());
     for (index, word) in command.iter().enumerate() {
         let position = index + 1;
-        let (name, value) = match name_before.take() {
-            // A flag without a value is followed by another flag.
-            Some(name) if !is_flag(word) => (Some(name), word.as_str()),
-            _ => match word.split_once('=') {
-                Some((name, value)) if is_name(name) => (Some(normal(name)), value),
-                _ => {
-                    name_before = (is_flag(word) && position > 1).then(|| normal(word));
-                    (None, word.as_str())
-                }
-            },
-        };
-        let names_it = |wanted: &String| *wanted == position.to_string() || name.as_deref() == Some(&normal(wanted));
-        let mut is_named = false;
+        let word = without_user(word);
+        let flag = flag_before.take();
+        let values = values_of(flag.as_deref(), &word);
+        // The end of what may be written.
+        let mut end = word.len();
         for (wanted, used) in redact.iter().zip(&mut used) {
-            if names_it(wanted) {
-                (*used, is_named) = (true, true);
+            let by_number = (*wanted == position.to_string()).then(|| values[0].start);
+            let is_named = |value: &&Named<'_>| value.name.is_some_and(|name| is_same_name(name, wanted));
+            let by_name = values.iter().filter(is_named).map(|value| value.start).min();
+            if let Some(start) = by_number.into_iter().chain(by_name).min() {
+                (*used, end) = (true, end.min(start));
             }
         }
-        let before = &word[..word.len() - value.len()];
-        if is_named {
-            written.push(format!("{before}{REDACTED}"));
-            continue;
+        let is_suspect = |value: &&Named<'_>| {
+            let text = word.get(value.start..value.end.min(end)).unwrap_or_default();
+            is_secret_value(value.name, text)
+        };
+        let all: Vec<&Named<'_>> = values.iter().filter(is_suspect).collect();
+        let called_so = all.iter().find(|value| value.name.is_some_and(names_secret));
+        if let Some(found) = called_so.or(all.first()) {
+            suspected.push(SuspectedSecret { position, name: found.name.map(normal) });
         }
-        if position > 1 && is_secret(name.as_deref(), value) {
-            suspected.push(SuspectedSecret { position, name });
-        }
-        written.push(format!("{before}{}", without_user(value)));
+        let is_redacted = redact.iter().any(|wanted| *wanted == position.to_string()) || end < word.len();
+        written.push(if is_redacted { format!("{}{REDACTED}", &word[..end]) } else { word.clone() });
+        let has_value = word.split_once('=').is_some_and(|(name, _)| is_name(name));
+        flag_before = (position > 1 && is_flag(&word) && !has_value).then_some(word);
     }
     let unused = redact.iter().zip(used).filter(|(_, used)| !used).map(|(wanted, _)| wanted.clone()).collect();
     if suspected.is_empty() { Ok((written, unused)) } else { Err(suspected) }
 }
 
-/// Whether `value` looks like a secret, given what it is the value of.
+/// Whether `value` looks like a secret, given what it is the value of, or has one inside (`ALL,HF_TOKEN=…`).
 #[must_use]
 pub fn is_secret(name: Option<&str>, value: &str) -> bool {
+    let is_suspect = |inner: &Named<'_>| is_secret_value(inner.name, &value[inner.start..inner.end]);
+    is_secret_value(name, value) || named_within(value).iter().any(is_suspect)
+}
+
+/// Whether two names of a flag, a variable or a parameter are one: without regard to case and dashes before them, `-` is `_`.
+#[must_use]
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    normal(one) == normal(other)
+}
+
+fn is_secret_value(name: Option<&str>, value: &str) -> bool {
     looks_like_token(value) || has_secret_query(value) || (name.is_some_and(names_secret) && !is_harmless(value))
+}
+
+/// A part of a word, and what it is the value of.
+#[derive(Clone, Copy, Debug)]
+struct Named<'a> {
+    name: Option<&'a str>,
+    start: usize,
+    end: usize,
+}
+
+/// Whatever a word can be the value of, and have values of inside: the one of the flag before it, the part behind its `=`,
+/// what is named further in. Never empty.
+fn values_of<'a>(flag_before: Option<&'a str>, word: &'a str) -> Vec<Named<'a>> {
+    let whole = |name| Named { name, start: 0, end: word.len() };
+    // A flag without a value is followed by another flag.
+    let of_flag = flag_before.filter(|_| !is_flag(word)).map(|name| whole(Some(name)));
+    let of_name = word.split_once('=').filter(|(name, _)| is_name(name));
+    let of_name =
+        of_name.map(|(name, value)| Named { name: Some(name), start: word.len() - value.len(), end: word.len() });
+    let itself = of_flag.is_none() && of_name.is_none();
+    let itself = itself.then(|| whole(None));
+    of_flag.into_iter().chain(of_name).chain(itself).chain(named_within(word)).collect()
+}
+
+/// No value that is looked for inside a text is longer.
+const MOST_CHARACTERS: usize = 1024;
+
+/// Every `NAME=VALUE` in a text; a value ends where a list of them, a query or a shell would have it end.
+fn named_within(text: &str) -> Vec<Named<'_>> {
+    let length = |characters: &mut dyn Iterator<Item = char>| characters.map(char::len_utf8).sum::<usize>();
+    let named = |(at, _): (usize, &str)| {
+        let name = &text[at - length(&mut text[..at].chars().rev().take_while(|one| is_of_name(*one)))..at];
+        let rest = text[at + 1..].trim_start_matches(['"', '\'', '\\']);
+        let start = text.len() - rest.len();
+        let end = start + length(&mut rest.chars().take(MOST_CHARACTERS).take_while(|one| !ends_value(*one)));
+        (!name.is_empty() && start < end).then_some(Named { name: Some(name), start, end })
+    };
+    text.match_indices('=').filter_map(named).collect()
 }
 
 /// Whether a URL in `value` has a signature or a token in its query: whoever has such a URL may fetch what it names.
@@ -105,8 +154,15 @@ fn is_flag(word: &str) -> bool {
 
 /// Whether what stands before a `=` is a name: of a flag, a variable, or a setting such as `+model.hub.token`.
 fn is_name(text: &str) -> bool {
-    let plain = |character: char| character.is_alphanumeric() || matches!(character, '-' | '_' | '.' | '+' | '/' | '@');
-    !text.is_empty() && text.chars().all(plain)
+    !text.is_empty() && text.chars().all(is_of_name)
+}
+
+fn is_of_name(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '-' | '_' | '.' | '+' | '/' | '@')
+}
+
+fn ends_value(character: char) -> bool {
+    character.is_whitespace() || ",;&|\"'`\\()<>{}[]".contains(character)
 }
 
 /// A name as it is compared.
@@ -244,6 +300,32 @@ mod tests {
         ] {
             assert_eq!(suspected(&line), [(position, name.map(str::to_owned))], "{line}");
         }
+    }
+
+    #[test]
+    fn a_flag_before_it_hides_no_secret() {
+        for (line, position, name) in [
+            ("docker run -e WANDB_API_KEY=0123456789abcdef0123 image", 4, "wandb-api-key"),
+            ("python t.py --multirun +hub.token=s3cr3t-value", 4, "hub.token"),
+            ("python t.py --verbose HF_TOKEN=abcdefgh", 4, "hf-token"),
+            ("spark-submit --conf spark.ssl.password=hunter2", 3, "spark.ssl.password"),
+            ("spark-submit --conf=spark.ssl.password=hunter2", 2, "spark.ssl.password"),
+            ("sbatch --export=ALL,HF_TOKEN=abcdefgh", 2, "hf-token"),
+            ("sbatch --export ALL,HF_TOKEN='abcdefgh'", 3, "hf-token"),
+            ("python t.py --password a=b", 4, "password"),
+        ] {
+            assert_eq!(suspected(line), [(position, Some(name.to_owned()))], "{line}");
+            let name = name.to_uppercase().replace('-', "_");
+            let (written, unused) = redact_command(&words(line), std::slice::from_ref(&name)).expect("it is named");
+            assert_eq!(unused, Vec::<String>::new(), "{line}");
+            assert!(written[position - 1].ends_with(REDACTED), "{written:?}");
+            assert!(!written.join(" ").contains(line.rsplit('=').next().expect("a value")), "{written:?}");
+        }
+        let line = words("sbatch --export ALL,A=1,HF_TOKEN=abcdefgh,B=2 --lr=0.1 x=y");
+        let (written, _) = redact_command(&line, &["hf_token".to_owned()]).expect("it is named");
+        assert_eq!(written.join(" "), "sbatch --export ALL,A=1,HF_TOKEN=[redacted] --lr=0.1 x=y");
+        assert!(is_secret(Some("launch"), "ALL,HF_TOKEN=abcdefgh"));
+        assert!(!is_secret(Some("launch"), "lr=0.1,tokenizer=bert,max_tokens=512"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use model_transparency::provenance::InputExpectation;
-use model_transparency::provenance::training::{InputRole, REDACTED, is_secret, without_user};
+use model_transparency::provenance::training::{InputRole, REDACTED, is_same_name, is_secret, without_user};
 use serde_json::{Map, Value};
 
 use crate::args::{InstanceArgs, OptionalSigningArgs, ScopeArgs};
@@ -181,7 +181,7 @@ impl TrainingArgs {
 
     /// A value by its name, `[redacted]` if it is to be, and refused if it looks like a secret and is not.
     pub(super) fn unless_secret(&self, flag: &str, name: &str, value: &str) -> Result<String, Failure> {
-        if self.redact.iter().any(|redacted| redacted.trim_start_matches('-') == name) {
+        if self.redact.iter().any(|redacted| is_same_name(redacted, name)) {
             return Ok(REDACTED.to_owned());
         }
         if is_secret(Some(name), value) {
@@ -191,6 +191,21 @@ impl TrainingArgs {
             .with_hint(format!("--redact {name} leaves it out")));
         }
         Ok(without_user(value))
+    }
+
+    /// Refuses a `--redact` that left nothing out: of the command, of the parameters, or of what else has a name.
+    pub(super) fn check_redacted<'a>(
+        &'a self,
+        unused: Vec<String>,
+        others: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Failure> {
+        let parameters = self.param.iter().filter_map(|text| text.split_once('=')).map(|(name, _)| name);
+        let names: Vec<&str> = parameters.chain(others).collect();
+        match unused.iter().find(|wanted| !names.iter().any(|name| is_same_name(name, wanted))) {
+            None => Ok(()),
+            Some(wanted) => Err(Failure::usage(format!("--redact {wanted}: there is nothing of that name"))
+                .with_hint("a flag, a variable or a parameter as the command has it, or the number of a word of it")),
+        }
     }
 
     /// Refuses what could only fail after the training.

@@ -157,22 +157,15 @@ impl Args {
     }
 
     /// The command in words that JSON has, without secrets.
-    fn words(&self, console: &Console) -> Result<Vec<String>, Failure> {
+    fn words(&self) -> Result<Vec<String>, Failure> {
         let word = |word: &OsString| {
             word.to_str().map(str::to_owned).ok_or_else(|| {
                 Failure::usage(format!("the command: expected words in UTF-8, found `{}`", word.to_string_lossy()))
             })
         };
         let words: Vec<String> = self.command.iter().map(word).collect::<Result<_, _>>()?;
-        let parameters: Vec<&str> =
-            self.training.param.iter().filter_map(|text| text.split_once('=')).map(|(name, _)| name).collect();
         let (words, unused) = words_without_secrets(&words, &self.training.redact)?;
-        for name in unused {
-            let plain = name.trim_start_matches('-');
-            if !parameters.contains(&plain) && !self.env_allow.iter().any(|allowed| allowed == plain) {
-                console.warn(&format!("--redact {name}: there is nothing of that name"));
-            }
-        }
+        self.training.check_redacted(unused, self.env_allow.iter().map(String::as_str))?;
         Ok(words)
     }
 }
@@ -184,7 +177,7 @@ impl<'a> Prepared<'a> {
         if let Some(path) = &args.trace_output {
             check_output("--trace-output", path, &[("the provenance", training.destination())])?;
         }
-        let command = args.words(console)?;
+        let command = args.words()?;
         let patterns = Patterns::parse(&args.output)?;
         let mut gaps = Vec::new();
         let surroundings =
