@@ -210,7 +210,7 @@ fn names_secret(name: &str) -> bool {
 fn is_harmless(value: &str) -> bool {
     let word = value.to_ascii_lowercase();
     matches!(word.as_str(), "" | "true" | "false" | "yes" | "no" | "none" | "null" | "auto")
-        || (value.len() < 6 && value.bytes().all(|byte| byte.is_ascii_digit()))
+        || (value.len() < 4 && value.bytes().all(|byte| byte.is_ascii_digit()))
         || value.starts_with(['/', '$', '~'])
         || value.starts_with("./")
         || value.starts_with("../")

@@ -70,6 +70,7 @@ pub(crate) struct Args {
 pub(crate) fn run(mut args: Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let described = args.from.as_deref().map(Described::read).transpose()?.unwrap_or_default();
     let members = described.members(|name, value| args.training.unless_secret("--from", name, value))?;
+    let named: Vec<String> = described.names().map(str::to_owned).collect();
     let (parameters, patterns) = args.absorb(described)?;
     let training = &args.training;
     training.check()?;
@@ -82,7 +83,8 @@ pub(crate) fn run(mut args: Args, global: &Global, console: &Console) -> Result<
         return Err(Failure::usage("the run ended before it began: see --started-on and --finished-on"));
     }
     let commit = args.source_commit.as_deref().map(commit).transpose()?;
-    let (command, _) = words_without_secrets(&args.command, &training.redact)?;
+    let (command, unused) = words_without_secrets(&args.command, &training.redact)?;
+    training.check_redacted(unused, named.iter().map(String::as_str))?;
     let mut materials = materials(training, console)?;
     let signer = signer(training, console)?;
     check_base_models(training, &mut materials, global, console)?;
@@ -144,10 +146,10 @@ impl Args {
         let training = &mut self.training;
         let mut parameters = Map::new();
         for (name, value) in described.parameters {
-            let value = match value {
-                Value::String(text) => training.unless_secret("--from", &name, &text)?.into(),
-                other => other,
-            };
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let checked = training.unless_secret("--from", &name, &text)?;
+            // A number that may be written down stays one.
+            let value = if checked == text && !value.is_string() { value } else { checked.into() };
             parameters.insert(name, value);
         }
         parameters.extend(training.parameters()?);
