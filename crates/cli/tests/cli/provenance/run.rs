@@ -174,10 +174,38 @@ fn an_input_that_the_command_changes_is_named() {
     {
         let flags = format!("--dataset {DATASET}=data --output out.bin");
         let run = runs(&sandbox, &flags, &format!("{script}; {TRAIN}; echo {index} >> out.bin"));
-        assert!(run.stderr.contains("changed while the run ran: 1 file of it"), "{script}: {run:?}");
+        assert!(run.stderr.contains("changed while the run ran and has no digest: 1 file of it"), "{script}: {run:?}");
         let statement = statement(&sandbox);
-        assert_eq!(dependency(&statement, DATASET)["annotations"]["changed"], true, "{script}");
+        let data = dependency(&statement, DATASET);
+        let expected =
+            json!({ "uri": DATASET, "annotations": { "role": "dataset", "evidence": "declared", "changed": true } });
+        assert_eq!(*data, expected, "{script}");
         assert!(gaps(&statement).contains("changed while the run ran"), "{script}");
+    }
+}
+
+#[test]
+fn nobody_can_expect_what_the_command_changed() {
+    let sandbox = sandbox();
+    sandbox.ok("sign key data --private-key key.pem --signature data.sig");
+    let root = sandbox.json("digest data").1["result"]["root_digest"]["sha256"].take();
+    let root = root.as_str().expect("hex");
+    for (flag, hash) in [("dataset", "before"), ("base-model", "before"), ("dataset", "while-running")] {
+        let flags = format!(
+            "--{flag} {DATASET}@sha256:{root}=data --output out.bin --hash-inputs {hash} --sign key --private-key key.pem"
+        );
+        // What is hashed beside the command may be hashed before or after it changes, and is put back.
+        let script = "sleep 0.3; echo x >> data/one.bin; cat data/* > out.bin; printf 1 > data/one.bin";
+        runs(&sandbox, &flags, script);
+        let statement = sandbox.statement("provenance.sigstore.json");
+        let data = dependency(&statement, DATASET);
+        assert_eq!((&data["digest"], &data["annotations"]["changed"]), (&Value::Null, &true.into()), "{data}");
+        assert_eq!(data["annotations"].get("omsBundle"), None, "{data}");
+        let words = "out.bin --provenance-path provenance.sigstore.json --key key.pub.pem";
+        for digest in ["", &format!("@sha256:{root}")] {
+            let said = refused(&sandbox, &format!("{words} --expect-{flag} {DATASET}{digest}"), "wrong_training_input");
+            assert!(said.contains("which changed while the run ran"), "{said}");
+        }
     }
 }
 

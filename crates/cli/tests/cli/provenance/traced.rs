@@ -61,6 +61,14 @@ fn a_declared_input_that_is_read_is_traced() {
 }
 
 #[test]
+fn what_changed_is_not_traced() {
+    let sandbox = sandbox();
+    let (_, statement) = traced(&sandbox, "", "echo new > data/one.bin; cat data/one.bin > out.bin");
+    assert_eq!(evidence(&statement), "declared");
+    assert!(!statement["predicate"]["buildDefinition"]["resolvedDependencies"].to_string().contains("sha256"));
+}
+
+#[test]
 fn what_is_read_or_written_beside_it_is_listed() {
     let sandbox = sandbox();
     let script = "cat data/one.bin secret.bin > out.bin; echo x > cache.bin; echo y > gone; rm gone";

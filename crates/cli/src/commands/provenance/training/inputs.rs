@@ -112,6 +112,9 @@ impl Files {
     }
 }
 
+/// The annotation with the signature of a base model.
+const OMS_BUNDLE: &str = "omsBundle";
+
 /// An input, and what is here of it.
 pub(super) struct Material {
     pub(super) declared: Declared,
@@ -161,7 +164,15 @@ impl Material {
         Ok(())
     }
 
-    /// Looks whether it is still what it was; what changed is no more than declared.
+    /// What was hashed is perhaps not what the run read: it is no more than declared, by its address, and neither its digest
+    /// nor its signature counts.
+    fn mark_changed(&mut self) {
+        (self.digests, self.declared.sha256, self.evidence) = (None, None, Evidence::Declared);
+        self.annotations.remove(OMS_BUNDLE);
+        self.annotations.insert("changed".to_owned(), true.into());
+    }
+
+    /// Looks whether it is still what it was.
     pub(super) fn look_again(&mut self, beside: &Path, gaps: &mut Vec<String>, console: &Console) {
         let Some(files) = &self.files else { return };
         let changed = match files.snapshot_anew(beside) {
@@ -169,15 +180,17 @@ impl Material {
             None => self.before.files().count(),
         };
         if changed > 0 {
-            let gap = format!("{} changed while the run ran: {} of it", self.declared.uri, count(changed, "file"));
+            let files = count(changed, "file");
+            let gap = format!("{} changed while the run ran and has no digest: {files} of it", self.declared.uri);
             console.warn(&gap);
             gaps.push(gap);
-            self.annotations.insert("changed".to_owned(), true.into());
+            self.mark_changed();
         }
     }
 
-    /// It could not be hashed, because it changed meanwhile.
+    /// It could not be hashed: nobody looked whether it is what was stated.
     pub(super) fn give_up(&mut self, failure: &Failure, gaps: &mut Vec<String>, console: &Console) {
+        self.declared.sha256 = None;
         let gap = format!("{} has no digest: {}", self.declared.uri, failure.message);
         console.warn(&gap);
         gaps.push(gap);
@@ -249,7 +262,7 @@ pub(super) fn check_base_models(
                 .map_err(|failure| named(failure, &material.declared))?;
         }
         let bundle = json!({ "digest": sha256, "verified": has_policy });
-        material.annotations.insert("omsBundle".to_owned(), bundle);
+        material.annotations.insert(OMS_BUNDLE.to_owned(), bundle);
     }
     if has_policy && checked == 0 {
         return Err(Failure::usage("who has to have signed is said, and no base model is here: --base-model URI=PATH"));
