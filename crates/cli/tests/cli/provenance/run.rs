@@ -334,6 +334,7 @@ fn a_job_of_a_ci_system_is_named_and_stays_at_level_1() {
         ("GITHUB_REPOSITORY", "octo/model"),
         ("GITHUB_RUN_ID", "17"),
         ("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567"),
+        ("GITHUB_REF", "refs/heads/hf_token=abcdefgh"),
     ]);
     assert_eq!(run(&mut run_it).code, Some(0));
     let statement = sandbox.statement("provenance.sigstore.json");
@@ -341,6 +342,7 @@ fn a_job_of_a_ci_system_is_named_and_stays_at_level_1() {
     assert_eq!(metadata["invocationId"], "https://github.example/octo/model/actions/runs/17/attempts/1");
     let source = dependency(&statement, "git+https://github.example/octo/model");
     assert_eq!(source["annotations"]["evidence"], "declared");
+    assert!(gaps(&statement).contains("the reference of the CI job holds what looks like a secret"), "{statement}");
     let found = verified(&sandbox, "out.bin --provenance-path provenance.sigstore.json --key key.pub.pem");
     assert_eq!(found["level"], 1);
 }
@@ -360,7 +362,7 @@ fn the_state_of_the_repository_is_recorded() {
     git("init -q");
     git("add .");
     git("commit -q -m one");
-    git("remote add origin https://user:hunter2@git.example/team/training.git");
+    git("remote add origin https://user:hun/ter2@git.example/team/training.git?private_token=abcdefgh");
     let train = || {
         let mut command = sandbox.command("provenance run --output out.bin -- /bin/sh train.sh");
         let run = run(command.env("PATH", &path));

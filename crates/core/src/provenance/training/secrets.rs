@@ -119,8 +119,10 @@ fn named_within(text: &str) -> Vec<Named<'_>> {
 /// Whether a URL in `value` has a signature or a token in its query: whoever has such a URL may fetch what it names.
 fn has_secret_query(value: &str) -> bool {
     const SIGNED: [&str; 5] = ["sig", "signature", "x-amz-signature", "x-goog-signature", "x-amz-security-token"];
-    let Some((_, query)) = value.split_once("://").and_then(|(_, rest)| rest.split_once('?')) else { return false };
-    query.split(['&', ';', '#']).filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
+    let Some((_, query)) = value.split_once("://").and_then(|(_, rest)| rest.split_once(['?', '#'])) else {
+        return false;
+    };
+    query.split(['&', ';', '#', '?']).filter_map(|pair| pair.split_once('=')).any(|(name, value)| {
         let name = normal(name);
         (SIGNED.contains(&name.as_str()) || names_secret(&name)) && !is_harmless(value)
     })
@@ -132,17 +134,33 @@ pub fn without_user(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
-        let authority = at + 3;
-        let end = rest[authority..]
-            .find(|character: char| matches!(character, '/' | '?' | '#') || character.is_whitespace())
-            .map_or(rest.len(), |end| authority + end);
-        let from = rest[authority..end].rfind('@').map_or(authority, |user| authority + user + 1);
-        out.push_str(&rest[..authority]);
-        out.push_str(&rest[from..end]);
-        rest = &rest[end..];
+        let (scheme, after) = rest.split_at(at + 3);
+        let end = after.find(char::is_whitespace).unwrap_or(after.len());
+        out.push_str(scheme);
+        rest = &after[user_length(&after[..end])..];
     }
     out.push_str(rest);
     out
+}
+
+/// The length of what identifies a user in the rest of a URL, from its authority on.
+fn user_length(rest: &str) -> usize {
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    // The digest of an image is behind an `@` too.
+    let ends_user =
+        |part: &str| part.rmatch_indices('@').map(|(at, _)| at).find(|at| !part[at + 1..].starts_with("sha256:"));
+    let (at, host) = match ends_user(authority) {
+        Some(at) => (at + 1, &authority[at + 1..]),
+        None => (0, authority),
+    };
+    let is_named = host.contains('.') || host.starts_with('[') || host == "localhost";
+    let is_port = |port: &str| port.len() <= 5 && port.bytes().all(|digit| digit.is_ascii_digit());
+    let has_port = host.split_once(':').is_some_and(|(_, port)| is_port(port));
+    // A password with a `/` in it, which no URL may have and people write all the same.
+    if authority.contains(':') && !has_port && !is_named {
+        return ends_user(rest).map_or(0, |at| at + 1);
+    }
+    at
 }
 
 /// A word that is the name of a value: `--name`, `-n`.
@@ -366,6 +384,15 @@ mod tests {
             ("https://a@b@host/", "https://host/"),
             ("https://", "https://"),
             ("user@host", "user@host"),
+            ("https://user:p/w@host/a.git", "https://host/a.git"),
+            ("--a=https://user:pa/s?s#w@host/r.git b@c", "--a=https://host/r.git b@c"),
+            ("https://user:p@ss/word@host.example/r", "https://host.example/r"),
+            ("https://u:p@host.example/pkg@1.2", "https://host.example/pkg@1.2"),
+            ("https://host:8080/a@b", "https://host:8080/a@b"),
+            ("https://u:p@localhost:80/a@b", "https://localhost:80/a@b"),
+            ("http://[::1]/a@b", "http://[::1]/a@b"),
+            ("docker://alpine:3@sha256:00", "docker://alpine:3@sha256:00"),
+            ("https://u:p/w@host/x https://u:p/w@host/y", "https://host/x https://host/y"),
         ] {
             assert_eq!(without_user(text), expected);
         }

@@ -158,10 +158,15 @@ impl TrainingArgs {
     /// The image as an input.
     pub(super) fn image(&self) -> Result<Option<Declared>, Failure> {
         let Some(image) = &self.image else { return Ok(None) };
-        let InputExpectation { sha256, .. } = InputExpectation::parse(image)
-            .ok_or_else(|| Failure::usage(format!("--image: expected NAME or NAME@sha256:HEX, found `{image}`")))?;
         // The whole of it is how others name it.
-        Ok(Some(Declared { role: InputRole::Image, uri: without_user(image), path: None, sha256 }))
+        let image = without_secret("--image", image)?;
+        let InputExpectation { uri, sha256 } = InputExpectation::parse(&image)
+            .ok_or_else(|| Failure::usage(format!("--image: expected NAME or NAME@sha256:HEX, found `{image}`")))?;
+        if uri.contains('@') {
+            // It may be a user with a password, and is not shown.
+            return Err(Failure::usage("--image: expected NAME or NAME@sha256:HEX, found another `@` in it"));
+        }
+        Ok(Some(Declared { role: InputRole::Image, uri: image, path: None, sha256 }))
     }
 
     /// The hyper-parameters.
@@ -217,6 +222,11 @@ impl TrainingArgs {
         let here = declared.iter().filter_map(|one| one.path.as_deref()).map(|path| ("an input", path));
         let files = [("a configuration file", &self.config), ("the metrics", &self.metrics), ("a log", &self.log)];
         let files = files.into_iter().flat_map(|(what, paths)| paths.iter().map(move |path| (what, path.as_path())));
+        for (flag, paths) in [("--config", &self.config), ("--metrics", &self.metrics), ("--log", &self.log)] {
+            check_paths(flag, paths)?;
+        }
+        check_paths("--lock", self.lock.as_slice())?;
+        self.entry_point.as_deref().map(|text| without_secret("--entry-point", text)).transpose()?;
         let key = self.base_model_public_key.iter().map(|path| ("the public key", path.as_path()));
         let lock = self.lock.iter().map(|path| ("the list of packages", path.as_path()));
         let inputs: Vec<_> = here
@@ -237,6 +247,22 @@ impl TrainingArgs {
         scope.ignore_paths = self.scope.ignore_paths.iter().filter(is_inside).cloned().collect();
         scope
     }
+}
+
+/// A text that is written down, without what identifies a user in URLs; refused if it holds a secret.
+pub(super) fn without_secret(flag: &str, text: &str) -> Result<String, Failure> {
+    let text = without_user(text);
+    if is_secret(None, &text) {
+        return Err(Failure::usage(format!(
+            "{flag}: what is given holds what looks like a secret, and provenance is read by others"
+        )));
+    }
+    Ok(text)
+}
+
+/// Refuses paths that hold a secret.
+pub(super) fn check_paths(flag: &str, paths: &[PathBuf]) -> Result<(), Failure> {
+    paths.iter().try_for_each(|path| without_secret(flag, &path.to_string_lossy()).map(drop))
 }
 
 /// An address without what may be secret in it.

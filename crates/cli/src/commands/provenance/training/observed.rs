@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use model_transparency::provenance::training::{Evidence, Undeclared};
+use model_transparency::provenance::training::{Evidence, Undeclared, is_secret};
 use model_transparency_observe::git::{self, Source};
 use model_transparency_observe::run::Trace;
 use model_transparency_observe::snapshot::Snapshot;
@@ -97,7 +97,12 @@ pub(super) fn compare(
     undeclared
 }
 
-fn listed(all: BTreeSet<String>, what: &str, gaps: &mut Vec<String>) -> Vec<String> {
+fn listed(mut all: BTreeSet<String>, what: &str, gaps: &mut Vec<String>) -> Vec<String> {
+    let found = all.len();
+    all.retain(|text| !is_secret(None, text));
+    if all.len() < found {
+        gaps.push(format!("`undeclared.{what}` leaves out {} that look like secrets", found - all.len()));
+    }
     if all.len() > MOST_LISTED {
         gaps.push(format!("`undeclared.{what}` lists {MOST_LISTED} of {}", all.len()));
     }

@@ -16,7 +16,7 @@ use model_transparency_observe::run::{self as observe, Observation, RunError, Tr
 use model_transparency_observe::snapshot::Snapshot;
 use serde_json::json;
 
-use super::args::TrainingArgs;
+use super::args::{TrainingArgs, check_paths, without_secret};
 use super::inputs::{Digests, Material, check_base_models, materials};
 use super::observed::{Known, compare};
 use super::outputs::{Output, Patterns, byproduct, byproducts};
@@ -179,6 +179,8 @@ impl<'a> Prepared<'a> {
         }
         let command = args.words()?;
         let patterns = Patterns::parse(&args.output)?;
+        args.output.iter().try_for_each(|text| without_secret("--output", text).map(drop))?;
+        check_paths("--trace-output", args.trace_output.as_slice())?;
         let mut gaps = Vec::new();
         let surroundings =
             Surroundings::observe(&args.words_of_system(), training, &args.env_allow, &mut gaps, console)?;
