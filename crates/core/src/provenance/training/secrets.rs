@@ -1,5 +1,7 @@
 //! What of a command line nobody may read in provenance.
 
+use std::path::Path;
+
 /// What stands where a secret stood.
 pub const REDACTED: &str = "[redacted]";
 
@@ -103,17 +105,69 @@ fn values_of<'a>(flag_before: Option<&'a str>, word: &'a str) -> Vec<Named<'a>> 
 /// No value that is looked for inside a text is longer.
 const MOST_CHARACTERS: usize = 1024;
 
-/// Every `NAME=VALUE` in a text; a value ends where a list of them, a query or a shell would have it end.
+/// Everything in a text that has a name: `NAME=VALUE`, `NAME: VALUE` of a header or a document, `--name VALUE` of a command
+/// line in a word.
 fn named_within(text: &str) -> Vec<Named<'_>> {
-    let length = |characters: &mut dyn Iterator<Item = char>| characters.map(char::len_utf8).sum::<usize>();
-    let named = |(at, _): (usize, &str)| {
-        let name = &text[at - length(&mut text[..at].chars().rev().take_while(|one| is_of_name(*one)))..at];
-        let rest = text[at + 1..].trim_start_matches(['"', '\'', '\\']);
-        let start = text.len() - rest.len();
-        let end = start + length(&mut rest.chars().take(MOST_CHARACTERS).take_while(|one| !ends_value(*one)));
-        (!name.is_empty() && start < end).then_some(Named { name: Some(name), start, end })
-    };
-    text.match_indices('=').filter_map(named).collect()
+    let mut all: Vec<Named<'_>> = text.match_indices(['=', ':']).filter_map(|(at, _)| named_at(text, at)).collect();
+    all.extend(flags_within(text));
+    all
+}
+
+/// What is named by a `=` or `:` at `at`. A value ends where a list of them, a query or a shell would have it end.
+fn named_at(text: &str, at: usize) -> Option<Named<'_>> {
+    let (before, after) = (&text[..at], &text[at + 1..]);
+    let spaced = before.trim_end();
+    let closed = spaced.trim_end_matches(is_quote);
+    let name = &closed[closed.len() - length(closed.chars().rev().take_while(|one| is_of_name(*one)))..];
+    let is_equals = text[at..].starts_with('=');
+    // A shell has nothing between a variable and its value: `NAME= command` is another one.
+    let may_be_spaced = !is_equals || spaced.len() < before.len();
+    let rest = if may_be_spaced { after.trim_start() } else { after }.trim_start_matches(is_quote);
+    let value_of = |rest: &str| length(rest.chars().take(MOST_CHARACTERS).take_while(|one| !ends_value(*one)));
+    let (mut start, mut value) = (text.len() - rest.len(), value_of(rest));
+    // `Authorization: Bearer …`
+    let scheme = &rest[..value];
+    if ["bearer", "basic", "digest", "token", "apikey"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        let next = rest[value..].trim_start();
+        if !next.is_empty() && next.len() < rest.len() - value {
+            (start, value) = (text.len() - next.len(), value_of(next));
+        }
+    }
+    let end = start + value;
+    // `std::token`, `registry/secret:latest` and `https://` are no names with values, `token = next(…)` is a program.
+    let is_of_document = is_equals
+        || after.starts_with(char::is_whitespace)
+        || closed.len() < spaced.len()
+        || (value >= 8 && !name.contains('/') && !after.starts_with([':', '/']));
+    let is_call = spaced.len() < before.len() && text[end..].starts_with(['(', '[']);
+    (!name.is_empty() && value > 0 && is_of_document && !is_call).then_some(Named { name: Some(name), start, end })
+}
+
+/// The values of the flags of a command line that is one word: `sh -c '… --password …'`.
+fn flags_within(text: &str) -> Vec<Named<'_>> {
+    let is_between = |one: char| one.is_whitespace() || is_quote(one) || ";&|()`,".contains(one);
+    let mut found = Vec::new();
+    let (mut flag, mut end_before) = (None, 0);
+    while let Some(between) = text[end_before..].find(|one| !is_between(one)) {
+        let start = end_before + between;
+        let is_other_command = text[end_before..start].contains([';', '&', '|', '\n']);
+        end_before = text[start..].find(is_between).map_or(text.len(), |length| start + length);
+        let word = &text[start..end_before];
+        if is_flag(word) {
+            flag = (!word.contains('=')).then_some(word);
+        } else if let Some(name) = flag.take().filter(|_| !is_other_command) {
+            found.push(Named { name: Some(name), start, end: end_before });
+        }
+    }
+    found
+}
+
+fn length(characters: impl Iterator<Item = char>) -> usize {
+    characters.map(char::len_utf8).sum()
+}
+
+fn is_quote(character: char) -> bool {
+    matches!(character, '"' | '\'' | '\\')
 }
 
 /// Whether a URL in `value` has a signature or a token in its query: whoever has such a URL may fetch what it names.
@@ -188,54 +242,185 @@ fn normal(name: &str) -> String {
     name.trim_start_matches(['-', '+']).to_lowercase().replace('_', "-")
 }
 
+/// What has tokens that are no secrets: tokenizers, models, limits (`--pad-token`, `--mask_token`, `--max-tokens`).
+const OF_TOKENIZERS: [&str; 56] = [
+    "pad",
+    "mask",
+    "bos",
+    "eos",
+    "unk",
+    "sep",
+    "cls",
+    "special",
+    "image",
+    "audio",
+    "video",
+    "speech",
+    "text",
+    "vision",
+    "start",
+    "stop",
+    "begin",
+    "end",
+    "boi",
+    "eoi",
+    "boa",
+    "eoa",
+    "fim",
+    "mid",
+    "prefix",
+    "middle",
+    "suffix",
+    "new",
+    "next",
+    "previous",
+    "extra",
+    "decoder",
+    "encoder",
+    "forced",
+    "max",
+    "min",
+    "num",
+    "per",
+    "total",
+    "sub",
+    "word",
+    "class",
+    "register",
+    "query",
+    "prompt",
+    "placeholder",
+    "initializer",
+    "modifier",
+    "input",
+    "output",
+    "target",
+    "separator",
+    "blank",
+    "unknown",
+    "think",
+    "first",
+];
+
+/// What only says something of a secret: `--token-type`, `--password-file`.
+const ABOUT_SECRETS: [&str; 16] = [
+    "file",
+    "files",
+    "path",
+    "dir",
+    "directory",
+    "name",
+    "type",
+    "env",
+    "variable",
+    "store",
+    "manager",
+    "provider",
+    "length",
+    "size",
+    "count",
+    "policy",
+];
+
 /// Whether a name says that its value is a secret.
 fn names_secret(name: &str) -> bool {
-    let name = normal(name);
-    let words: Vec<&str> =
-        name.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    // What stands before is a folder.
+    let words = words_of(name.rsplit('/').next().unwrap_or_default());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if words.last().is_none_or(|last| ABOUT_SECRETS.contains(last)) {
+        return false;
+    }
     let is_one = |word: &&str| {
-        matches!(
-            *word,
-            "password"
-                | "passwd"
-                | "passphrase"
-                | "secret"
-                | "secrets"
-                | "credential"
-                | "credentials"
-                | "apikey"
-                | "bearer"
-        )
+        matches!(*word, "secret" | "secrets" | "bearer" | "authorization")
+            || word.ends_with("secret")
+            || [
+                "password",
+                "passwd",
+                "passphrase",
+                "credential",
+                "apikey",
+                "accesskey",
+                "accountkey",
+                "privatekey",
+                "secretkey",
+                "sharedkey",
+            ]
+            .iter()
+            .any(|known| word.contains(known))
     };
     if words.iter().any(is_one) {
         return true;
     }
     match words.as_slice() {
-        [.., "api" | "access" | "private" | "secret" | "auth" | "wandb" | "account" | "storage", "key"] => true,
-        ["token" | "pat" | "pw" | "pwd" | "auth"] => true,
-        // Tokenizers have tokens too: `--pad-token`, `--mask_token`, `--max-tokens`.
         [
             ..,
-            "api" | "access" | "auth" | "hub" | "hf" | "huggingface" | "bearer" | "refresh" | "id" | "github"
-            | "gitlab" | "session" | "wandb" | "ci" | "job" | "deploy" | "security" | "write" | "read",
-            "token",
-        ] => true,
-        _ => false,
+            "api" | "access" | "private" | "secret" | "auth" | "wandb" | "account" | "storage" | "shared"
+            | "encryption" | "subscription" | "master" | "openai" | "anthropic" | "aws" | "azure" | "hmac" | "comet"
+            | "neptune",
+            "key",
+        ]
+        | [.., "api" | "access" | "auth" | "hub" | "hf", "tokens"]
+        | [
+            ..,
+            "db" | "database" | "user" | "smtp" | "redis" | "mysql" | "postgres" | "pg" | "http" | "proxy" | "root",
+            "pass",
+        ]
+        | ["pat" | "pw" | "auth" | "cookie"]
+        | [.., "pwd"] => true,
+        [.., kind, "token"] => !OF_TOKENIZERS.contains(kind),
+        [.., last] => last.strip_suffix("token").is_some_and(|kind| !OF_TOKENIZERS.contains(&kind)),
+        [] => false,
     }
 }
 
-/// Values that are no secret, whatever they are called: nothing, switches, small numbers, paths and variables.
+/// The words of a name in lower case: `hub_token`, `hubToken` and `HUB-TOKEN` have the same.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let characters: Vec<char> = name.chars().collect();
+    for (at, one) in characters.iter().enumerate() {
+        let (before, after) = (at.checked_sub(1).map(|at| characters[at]), characters.get(at + 1));
+        // `hfToken`, and `HFToken` before its last capital.
+        let begins = one.is_uppercase()
+            && before.is_some_and(|before| {
+                before.is_lowercase() || (before.is_uppercase() && after.is_some_and(|after| after.is_lowercase()))
+            });
+        if begins || !one.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| one.is_alphanumeric()) {
+            word.extend(one.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Values that are no secret, whatever they are called: nothing, switches, small numbers, special tokens, variables, and
+/// paths. What begins with a `/` may be a key in base64 as well, and is a path if there is something.
 fn is_harmless(value: &str) -> bool {
     let word = value.to_ascii_lowercase();
+    let is_in = |open: char, close: char| value.len() > 2 && value.starts_with(open) && value.ends_with(close);
     matches!(word.as_str(), "" | "true" | "false" | "yes" | "no" | "none" | "null" | "auto")
         || (value.len() < 4 && value.bytes().all(|byte| byte.is_ascii_digit()))
-        || value.starts_with(['/', '$', '~'])
-        || value.starts_with("./")
-        || value.starts_with("../")
+        || is_in('<', '>')
+        || is_in('[', ']')
+        || is_variable(value)
+        || ["./", "../", "~/"].iter().any(|folder| value.starts_with(folder))
+        || (value.contains(['/', '.']) && Path::new(value).exists())
+}
+
+/// What a shell replaces: `$NAME`, `${NAME}`, `$(command)`.
+fn is_variable(value: &str) -> bool {
+    let is_word = |one: char| one.is_ascii_alphanumeric() || one == '_';
+    value.strip_prefix('$').is_some_and(|rest| {
+        let is_name = !rest.starts_with(|one: char| one.is_ascii_digit());
+        rest.starts_with(['{', '('])
+            || (is_name && rest.trim_start_matches(is_word).chars().next().is_none_or(ends_value))
+    })
 }
 
 /// Tokens that look like what they are, wherever they stand: how each service's begin, and how many characters follow.
-const TOKENS: [(&str, usize); 22] = [
+const TOKENS: [(&str, usize); 26] = [
     ("hf_", 30),
     ("ghp_", 30),
     ("gho_", 30),
@@ -250,6 +435,10 @@ const TOKENS: [(&str, usize); 22] = [
     ("AIza", 30),
     ("ya29.", 20),
     ("sk-", 20),
+    ("sk_live_", 16),
+    ("hvs.", 20),
+    ("xapp-", 20),
+    ("SG.", 40),
     ("xoxb-", 20),
     ("xoxp-", 20),
     ("pypi-", 50),
@@ -271,6 +460,7 @@ fn looks_like_token(value: &str) -> bool {
             starts_there
                 && token.len() >= *length
                 && token.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+                && (*prefix != "sk-" || token.split('-').any(|part| part.len() >= 16))
         })
     };
     TOKENS.iter().any(has_prefix) || value.contains("PRIVATE KEY-----") || is_jwt(value)
@@ -355,10 +545,87 @@ mod tests {
             "python t.py --secret-file /run/secrets/x --password $PASSWORD --author me",
             "python t.py sk-learn-experiments-of-the-year --data hf://datasets/a/b",
             "python t.py --hub_token --push",
+            "python t.py https://host/sk-learn-experiments-of-the-year-2026",
             "python t.py https://data.example/d?version=2&signed=true sig=x --ratio 3?sig=1",
+            "python t.py --max-tokens 512 --num_tokens 1000000 --tokenizer bert-base --pad-token-id 0 --token-type word",
+            "python t.py --key-value store --max_new_tokens=128 --tokens-per-sample 512 --token-dropout 0.1 --tokens 20B",
+            "python t.py --eos-token </s> --bos_token=bos --image-token <image> --user-token <|user|> --cls_token CLS",
+            "python t.py --tokenizer.pad_token=pad --padToken pad --masktoken m --special-tokens a,b --next-token-loss 1",
+            "python t.py --sort-key length --text_key text --image-key jpg --primary-key id --key-padding mask",
+            "python t.py --password-file pw.txt --token-file tok.txt --secret-name training --credential-provider env",
+            "python t.py --data s3://bucket/secret-project/epoch=3/lr=0.1 --image registry/my-secret:latest --passes 3",
+            "python t.py --monitor val/next_token:accuracy --patch-size 16 --author me --keys a,b --auth none",
+            "env TOKENIZERS_PARALLELISM=false CUBLAS_WORKSPACE_CONFIG=:4096:8 PYTHONHASHSEED=0 python t.py",
+            "sh -c HF_TOKEN=$HF_TOKEN;python --hub_token;python --password $(cat --api-key ${KEY}",
         ] {
             assert_eq!(suspected(line), [], "{line}");
         }
+    }
+
+    #[test]
+    fn secrets_are_seen_in_shell_lines_headers_and_documents() {
+        for (word, written) in [
+            ("export HF_TOKEN=abcdefgh; ./fake", "export HF_TOKEN=[redacted]"),
+            ("cd x && ./fake --password hunter2", "cd x && ./fake --password [redacted]"),
+            ("./fake --password 'hunter2 and more'", "./fake --password '[redacted]"),
+            ("HF_TOKEN='ab cd' ./fake", "HF_TOKEN=[redacted]"),
+            ("Authorization: Bearer abcdefgh12345", "Authorization: Bearer [redacted]"),
+            ("authorization:Basic dXNlcjpwdw==", "authorization:Basic [redacted]"),
+            ("X-Api-Key: abcdefgh", "X-Api-Key: [redacted]"),
+            ("PRIVATE-TOKEN:abcdefgh", "PRIVATE-TOKEN:[redacted]"),
+            (r#"{"lr": 0.1, "api_key": "abcdefgh"}"#, r#"{"lr": 0.1, "api_key": "[redacted]"#),
+            (r#"{\"api_key\": \"abcdefgh\"}"#, r#"{\"api_key\": \"[redacted]"#),
+            (r#"["--password","hunter2"]"#, r#"["--password","[redacted]"#),
+            ("password = 'hunter2'", "password = '[redacted]"),
+            (
+                "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=abcdEFGH12345==",
+                "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=[redacted]",
+            ),
+            ("https://gitlab.example/f?private_token=abcdefgh", "https://gitlab.example/f?private_token=[redacted]"),
+            ("postgresql://h/db?password=hunter2", "postgresql://h/db?password=[redacted]"),
+        ] {
+            let command = ["sh", "-c", word].map(str::to_owned);
+            let suspected = redact_command(&command, &[]).expect_err(word);
+            assert_eq!((suspected.len(), suspected[0].position), (1, 3), "{word}");
+            let name = suspected[0].name.clone().expect("a name");
+            let (redacted, unused) = redact_command(&command, &[name]).expect("it is named");
+            assert_eq!((redacted[2].as_str(), unused.len()), (written, 0));
+            assert!(is_secret(None, word) && !is_secret(None, written), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_secret_has_many_names() {
+        let base64 = "/abcdEFGH1234abcdEFGH1234abcdEFGH1234abcd";
+        for (name, value) in [
+            ("PGPASSWORD", "hunter2"),
+            ("MYSQL_PWD", "hunter2"),
+            ("DB_PASS", "hunter2"),
+            ("authToken", "abcdefgh"),
+            ("hfToken", "abcdefgh"),
+            ("HFToken", "abcdefgh"),
+            ("hftoken", "abcdefgh"),
+            ("mlflow-tracking-token", "abcdefgh"),
+            ("vault-token", "hvs.CAESIabcdefgh"),
+            ("private_token", "abcdefgh"),
+            ("clientSecret", "abcdefgh"),
+            ("AccountKey", "abcdEFGH12345=="),
+            ("SharedAccessKey", "abcdEFGH12345=="),
+            ("accountkey", "abcdEFGH12345=="),
+            ("passwd", "1234"),
+            ("credentials", "abcdefgh"),
+            ("aws-secret-access-key", base64),
+            ("password", "$2y$10$abcdefgh"),
+            ("password", "~hunter2"),
+        ] {
+            assert!(is_secret(Some(name), value), "{name}");
+            let line = ["t", &format!("--{name}"), value].map(str::to_owned);
+            assert_eq!(redact_command(&line, &[]).expect_err(name)[0].position, 3, "{name}");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(!is_secret(Some("password"), &folder.path().display().to_string()), "a path");
+        assert!(is_secret(Some("password"), &folder.path().join("none").display().to_string()), "no path");
+        assert!(!is_secret(Some("data"), base64));
     }
 
     #[test]
