@@ -160,6 +160,11 @@ fn a_model_that_the_command_did_not_write_is_refused() {
         &["`out.bin` is as it was before the command"],
     );
     sandbox.fails_as(&mut command(&sandbox, "--output other*", "true"), 3, &["nothing that --output `other*` names"]);
+    let mut inside = command(&sandbox, "--output made --output made/never-*", "mkdir made; echo 1 > made/x");
+    let run = self::run(&mut inside);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    assert!(run.stderr.contains("nothing that --output `made/never-*` names"), "{run:?}");
+    assert!(!sandbox.path("provenance.json").exists());
     sandbox.write("dir/old", "old");
     let run = runs(&sandbox, "--output dir", "echo new > dir/new");
     assert!(run.stderr.contains("1 of 2 files in `dir` are older than the run"), "{run:?}");

@@ -185,7 +185,7 @@ impl<'a> Prepared<'a> {
         let surroundings =
             Surroundings::observe(&args.words_of_system(), training, &args.env_allow, &mut gaps, console)?;
         let materials = materials(training, console)?;
-        let there = patterns.find(training.destination())?;
+        let there = patterns.find(training.destination())?.models;
         let mut before = Snapshot::default();
         there.iter().for_each(|one| before.extend(one.snapshot(training)));
         let inputs = materials.iter().filter_map(|material| material.declared.path.clone());
@@ -334,7 +334,7 @@ impl<'a> Prepared<'a> {
     fn outputs(&mut self, global: &Global, console: &Console) -> Result<Vec<Output>, Failure> {
         let training = &self.args.training;
         let found = self.patterns.find(training.destination())?;
-        if let Some(pattern) = self.patterns.missing(&found) {
+        if let Some(pattern) = found.missing {
             return Err(Failure::could_not_check(
                 "no_output",
                 format!("the command has ended, and there is nothing that --output `{pattern}` names: no provenance was written"),
@@ -342,7 +342,7 @@ impl<'a> Prepared<'a> {
             .with_hint("`provenance generate` describes a run that is over"));
         }
         let mut outputs = Vec::new();
-        for matched in &found {
+        for matched in &found.models {
             let output = Output::read(&matched.path, training, global, console)?;
             let (all, old) = output.files.snapshot().unchanged_since(&self.before);
             if all > 0 && old == all {
