@@ -172,6 +172,27 @@ fn a_model_that_the_command_did_not_write_is_refused() {
 }
 
 #[test]
+fn a_model_that_was_there_under_another_name_is_named() {
+    let sandbox = sandbox();
+    sandbox.write("old.bin", "old");
+    sandbox.write("out2/a", "old");
+    let file = fs::File::options().write(true).open(sandbox.path("old.bin")).expect("a file");
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800)).expect("set");
+    std::thread::sleep(Duration::from_millis(300));
+    for (output, script, old) in [
+        ("out/m.bin", "mkdir -p out; mv old.bin out/m.bin", Some("1 of 1 file of `out/m.bin`")),
+        ("out2", "mv out2/a out2/b; echo new > out2/c", Some("1 of 2 files of `out2`")),
+        ("out3", "mkdir out3; cp data/* out3; mv out3/one.bin out3/x; echo y > out3/two.bin", None),
+        ("out3", "echo again > out3/x; rm out3/two.bin; echo new > out3/z", None),
+    ] {
+        let run = runs(&sandbox, &format!("--output {output}"), script);
+        let gaps = gaps(&statement(&sandbox));
+        assert_eq!(gaps.contains("perhaps not written by the run"), old.is_some(), "{script}: {gaps}");
+        assert!(old.is_none_or(|old| gaps.contains(old) && run.stderr.contains(old)), "{script}: {gaps}");
+    }
+}
+
+#[test]
 fn an_input_that_the_command_changes_is_named() {
     let sandbox = sandbox();
     for (index, script) in

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use clap::ValueEnum;
 use model_transparency::certificate::UnixTime;
@@ -105,6 +106,8 @@ struct Prepared<'a> {
     source: Option<Source>,
     /// What there was of the outputs.
     before: Snapshot,
+    /// When the command began.
+    began: SystemTime,
     /// What other ranks leave.
     fragments: Option<Fragments<'a>>,
     signer: Option<StatementSigner>,
@@ -204,6 +207,7 @@ impl<'a> Prepared<'a> {
             excluded,
             source,
             before,
+            began: SystemTime::now(),
             fragments: None,
             signer: None,
         })
@@ -227,9 +231,11 @@ impl<'a> Prepared<'a> {
                 material.take(digests)?;
             }
             let started = now();
+            self.began = SystemTime::now();
             (started, observe::run(command, observation).map_err(not_run)?)
         } else {
             let cancelled = AtomicBool::new(false);
+            self.began = SystemTime::now();
             let materials = &self.materials;
             let started = now();
             let (outcome, hashed) = std::thread::scope(|scope| {
@@ -357,6 +363,17 @@ impl<'a> Prepared<'a> {
             }
             if old > 0 {
                 let gap = format!("{old} of {} in `{}` are older than the run", count(all, "file"), output.model.name);
+                console.warn(&gap);
+                self.gaps.push(gap);
+            }
+            let earlier = output.files.snapshot().older_than(self.began, &self.before).len();
+            if earlier > 0 {
+                let gap = format!(
+                    "{earlier} of {} of `{}` were perhaps not written by the run: they are dated before it, or had another \
+                     name before it",
+                    count(all, "file"),
+                    output.model.name
+                );
                 console.warn(&gap);
                 self.gaps.push(gap);
             }
