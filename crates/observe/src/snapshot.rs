@@ -1,9 +1,14 @@
 //! Whether files are still what they were, without reading them.
 
 use std::collections::BTreeMap;
+#[cfg(unix)]
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// How far the times of a file system may be behind the clock.
+const CLOCK_TICK: Duration = Duration::from_millis(100);
 
 /// What files looked like at some moment.
 ///
@@ -17,6 +22,7 @@ pub struct Snapshot(BTreeMap<PathBuf, Option<Stamp>>);
 struct Stamp {
     length_bytes: u64,
     modified: Option<SystemTime>,
+    created: Option<SystemTime>,
     /// Device, inode, and time of change in nanoseconds.
     #[cfg(unix)]
     inode: (u64, u64, i128),
@@ -52,6 +58,30 @@ impl Snapshot {
         (there().count(), alike.count())
     }
 
+    /// Files that are not as in `before`, and yet were made before `moment`: they have an earlier time of modification, or
+    /// their path is new and they are not: they had another name. Sorted.
+    #[must_use]
+    pub fn older_than(&self, moment: SystemTime, before: &Self) -> Vec<&Path> {
+        let moment = moment.checked_sub(CLOCK_TICK).unwrap_or(moment);
+        let is_earlier = |time: Option<SystemTime>| time.is_some_and(|time| time < moment);
+        #[cfg(unix)]
+        let known: BTreeSet<(u64, u64)> = before.0.values().flatten().map(Stamp::file).collect();
+        let had_another_name = |stamp: &Stamp| match stamp.created {
+            Some(created) => created < moment,
+            // An inode may be that of a removed file.
+            #[cfg(unix)]
+            None => known.contains(&stamp.file()),
+            #[cfg(not(unix))]
+            None => false,
+        };
+        let is_old = |(path, stamp): &(&PathBuf, &Stamp)| {
+            before.0.get(*path).copied().flatten() != Some(**stamp)
+                && (is_earlier(stamp.modified) || (!before.has(path) && had_another_name(stamp)))
+        };
+        let there = self.0.iter().filter_map(|(path, stamp)| Some((path, stamp.as_ref()?)));
+        there.filter(is_old).map(|(path, _)| path.as_path()).collect()
+    }
+
     /// Whether this file is there.
     #[must_use]
     pub fn has(&self, path: &Path) -> bool {
@@ -65,12 +95,19 @@ impl Snapshot {
 }
 
 impl Stamp {
+    /// Which file it is, whatever its name.
+    #[cfg(unix)]
+    fn file(&self) -> (u64, u64) {
+        (self.inode.0, self.inode.1)
+    }
+
     fn of(metadata: &Metadata) -> Self {
         #[cfg(unix)]
         use std::os::unix::fs::MetadataExt as _;
         Self {
             length_bytes: metadata.len(),
             modified: metadata.modified().ok(),
+            created: metadata.created().ok(),
             #[cfg(unix)]
             inode: (
                 metadata.dev(),
@@ -104,6 +141,36 @@ mod tests {
         assert_eq!(after.differences(&after), Vec::<&Path>::new());
         assert_eq!(after.files().count(), 4);
         assert_eq!(after.unchanged_since(&before), (4, 1));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_there_under_another_name_is_older() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800);
+        for name in ["same", "written", "renamed", "touched", "elsewhere"] {
+            std::fs::write(path(name), name).expect("written");
+        }
+        let dated = |name: &str, time: SystemTime| {
+            let file = std::fs::File::options().write(true).open(path(name)).expect("a file");
+            file.set_modified(time).expect("set");
+        };
+        dated("elsewhere", long_ago);
+        let all = || ["same", "written", "renamed", "touched", "a", "b", "c", "new", "back"].map(path);
+        let before = Snapshot::of(all());
+        std::thread::sleep(2 * CLOCK_TICK);
+        let moment = SystemTime::now();
+        std::fs::rename(path("renamed"), path("a")).expect("renamed");
+        std::fs::rename(path("touched"), path("b")).expect("renamed");
+        dated("b", moment + CLOCK_TICK);
+        std::fs::rename(path("elsewhere"), path("c")).expect("renamed");
+        std::fs::write(path("written"), "again").expect("written");
+        for name in ["new", "back"] {
+            std::fs::write(path(name), name).expect("written");
+        }
+        dated("back", long_ago);
+        assert_eq!(Snapshot::of(all()).older_than(moment, &before), ["a", "b", "back", "c"].map(path));
     }
 
     #[cfg(unix)]

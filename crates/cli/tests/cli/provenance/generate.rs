@@ -64,6 +64,74 @@ fn what_cannot_be_said_is_refused_and_nothing_is_written() {
     }
 }
 
+#[test]
+fn what_is_called_a_secret_is_left_out_whatever_its_type() {
+    let sandbox = Sandbox::with_model();
+    let write =
+        |parameters: &str| sandbox.write("run.toml", format!("models = [\"model\"]\n[parameters]\n{parameters}"));
+    for (parameter, name) in [
+        ("password = 12345678", "password"),
+        ("api-key = 123456789012", "api-key"),
+        ("auth_token = 1234.5", "auth_token"),
+    ] {
+        write(parameter);
+        let says = format!("the value of `{name}` looks like a secret");
+        sandbox.fails("provenance generate --from run.toml", 2, &[&says, &format!("--redact {name}")]);
+    }
+    write("password = 12345678\nmy-param = \"SENSITIVE\"\nuse_password = true\nmax_tokens = 4096\nAPI_KEY = 0.25\n");
+    sandbox.ok("provenance generate --from run.toml --redact PASSWORD --redact my_param --redact=--api-key");
+    let statement: Value = serde_json::from_slice(&sandbox.read("provenance.json")).expect("a statement");
+    let parameters = json!({
+        "password": "[redacted]", "my-param": "[redacted]", "API_KEY": "[redacted]", "use_password": true, "max_tokens": 4096
+    });
+    assert_eq!(statement["predicate"]["buildDefinition"]["externalParameters"]["parameters"], parameters);
+    std::fs::remove_file(sandbox.path("provenance.json")).expect("removed");
+    write("lr = 1\n[environment]\nMY_VARIABLE = \"x\"\n");
+    sandbox.ok("provenance generate --from run.toml --redact my-variable");
+    let words = "provenance generate --from run.toml --redact my-variable --redact mine";
+    sandbox.fails(words, 2, &["--redact mine: there is nothing of that name"]);
+}
+
+#[test]
+fn a_secret_is_refused_wherever_it_would_be_written() {
+    let sandbox = Sandbox::with_model();
+    let secret = format!("glpat-{}", "aB3".repeat(8));
+    let page = format!("https://ci.example/job?token={secret}");
+    for (flags, flag) in [
+        (format!("--invocation-id {page}"), "--invocation-id"),
+        ("--invocation-id https://ci.example/job?token=SECRETTOKEN123".to_owned(), "--invocation-id"),
+        (format!("--source-repository {page}"), "--source-repository"),
+        (format!("--source-ref refs/heads/{secret}"), "--source-ref"),
+        (format!("--entry-point {secret}/t.py"), "--entry-point"),
+        (format!("--image {secret}"), "--image"),
+        ("--image user:hunter22@registry.example/x".to_owned(), "--image"),
+        (format!("--metrics {secret}"), "--metrics"),
+        (format!("--log {secret}"), "--log"),
+        (format!("--config {secret}"), "--config"),
+    ] {
+        let run = sandbox.fails(&format!("provenance generate model {flags}"), 2, &[flag]);
+        assert!(!run.stderr.contains(&secret) && !run.stderr.contains("hunter22"), "{run:?}");
+    }
+    for text in [
+        format!("invocation-id = \"{page}\""),
+        format!("outputs = [\"{page}\"]"),
+        format!("python = \"{secret}\""),
+        format!("[frameworks]\ntorch = \"{secret}\""),
+        format!("[source]\nref = \"{secret}\""),
+    ] {
+        sandbox.write("run.toml", &text);
+        sandbox.fails("provenance generate model --from run.toml", 2, &["looks like a secret"]);
+    }
+    let flags =
+        "--source-repository https://user:pa/ss@host.example/r.git --image docker://user:pa/ss@registry.example/x";
+    sandbox.ok(&format!("provenance generate model {flags} --invocation-id https://user:pa/ss@ci.example/7"));
+    let text = String::from_utf8(sandbox.read("provenance.json")).expect("text");
+    assert!(
+        text.contains("\"https://host.example/r.git\"") && !text.contains("pa/ss") && !text.contains("ss@"),
+        "{text}"
+    );
+}
+
 fn subjects(sandbox: &Sandbox, words: &str) -> String {
     let text = sandbox.ok(&format!("provenance subjects {words}")).stdout;
     String::from_utf8(base64_decode(text.trim_end())).expect("lines")

@@ -160,10 +160,36 @@ fn a_model_that_the_command_did_not_write_is_refused() {
         &["`out.bin` is as it was before the command"],
     );
     sandbox.fails_as(&mut command(&sandbox, "--output other*", "true"), 3, &["nothing that --output `other*` names"]);
+    let mut inside = command(&sandbox, "--output made --output made/never-*", "mkdir made; echo 1 > made/x");
+    let run = self::run(&mut inside);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    assert!(run.stderr.contains("nothing that --output `made/never-*` names"), "{run:?}");
+    assert!(!sandbox.path("provenance.json").exists());
     sandbox.write("dir/old", "old");
     let run = runs(&sandbox, "--output dir", "echo new > dir/new");
     assert!(run.stderr.contains("1 of 2 files in `dir` are older than the run"), "{run:?}");
     assert!(gaps(&statement(&sandbox)).contains("1 of 2 files in `dir`"));
+}
+
+#[test]
+fn a_model_that_was_there_under_another_name_is_named() {
+    let sandbox = sandbox();
+    sandbox.write("old.bin", "old");
+    sandbox.write("out2/a", "old");
+    let file = fs::File::options().write(true).open(sandbox.path("old.bin")).expect("a file");
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800)).expect("set");
+    std::thread::sleep(Duration::from_millis(300));
+    for (output, script, old) in [
+        ("out/m.bin", "mkdir -p out; mv old.bin out/m.bin", Some("1 of 1 file of `out/m.bin`")),
+        ("out2", "mv out2/a out2/b; echo new > out2/c", Some("1 of 2 files of `out2`")),
+        ("out3", "mkdir out3; cp data/* out3; mv out3/one.bin out3/x; echo y > out3/two.bin", None),
+        ("out3", "echo again > out3/x; rm out3/two.bin; echo new > out3/z", None),
+    ] {
+        let run = runs(&sandbox, &format!("--output {output}"), script);
+        let gaps = gaps(&statement(&sandbox));
+        assert_eq!(gaps.contains("perhaps not written by the run"), old.is_some(), "{script}: {gaps}");
+        assert!(old.is_none_or(|old| gaps.contains(old) && run.stderr.contains(old)), "{script}: {gaps}");
+    }
 }
 
 #[test]
@@ -174,10 +200,38 @@ fn an_input_that_the_command_changes_is_named() {
     {
         let flags = format!("--dataset {DATASET}=data --output out.bin");
         let run = runs(&sandbox, &flags, &format!("{script}; {TRAIN}; echo {index} >> out.bin"));
-        assert!(run.stderr.contains("changed while the run ran: 1 file of it"), "{script}: {run:?}");
+        assert!(run.stderr.contains("changed while the run ran and has no digest: 1 file of it"), "{script}: {run:?}");
         let statement = statement(&sandbox);
-        assert_eq!(dependency(&statement, DATASET)["annotations"]["changed"], true, "{script}");
+        let data = dependency(&statement, DATASET);
+        let expected =
+            json!({ "uri": DATASET, "annotations": { "role": "dataset", "evidence": "declared", "changed": true } });
+        assert_eq!(*data, expected, "{script}");
         assert!(gaps(&statement).contains("changed while the run ran"), "{script}");
+    }
+}
+
+#[test]
+fn nobody_can_expect_what_the_command_changed() {
+    let sandbox = sandbox();
+    sandbox.ok("sign key data --private-key key.pem --signature data.sig");
+    let root = sandbox.json("digest data").1["result"]["root_digest"]["sha256"].take();
+    let root = root.as_str().expect("hex");
+    for (flag, hash) in [("dataset", "before"), ("base-model", "before"), ("dataset", "while-running")] {
+        let flags = format!(
+            "--{flag} {DATASET}@sha256:{root}=data --output out.bin --hash-inputs {hash} --sign key --private-key key.pem"
+        );
+        // What is hashed beside the command may be hashed before or after it changes, and is put back.
+        let script = "sleep 0.3; echo x >> data/one.bin; cat data/* > out.bin; printf 1 > data/one.bin";
+        runs(&sandbox, &flags, script);
+        let statement = sandbox.statement("provenance.sigstore.json");
+        let data = dependency(&statement, DATASET);
+        assert_eq!((&data["digest"], &data["annotations"]["changed"]), (&Value::Null, &true.into()), "{data}");
+        assert_eq!(data["annotations"].get("omsBundle"), None, "{data}");
+        let words = "out.bin --provenance-path provenance.sigstore.json --key key.pub.pem";
+        for digest in ["", &format!("@sha256:{root}")] {
+            let said = refused(&sandbox, &format!("{words} --expect-{flag} {DATASET}{digest}"), "wrong_training_input");
+            assert!(said.contains("which changed while the run ran"), "{said}");
+        }
     }
 }
 
@@ -258,6 +312,34 @@ fn secrets_stop_the_command_unless_they_are_left_out() {
 }
 
 #[test]
+fn what_is_to_be_left_out_and_is_nowhere_stops_the_command() {
+    let sandbox = sandbox();
+    for name in ["HF_TOKEN", "9", "out"] {
+        let mut command = command(&sandbox, &format!("--output out.bin --redact {name}"), "touch ran");
+        sandbox.fails_as(&mut command, 2, &[&format!("--redact {name}: there is nothing of that name")]);
+    }
+    let mut command = sandbox.command("provenance run --output out.bin --");
+    sandbox.fails_as(
+        command.args(["touch", "-e", "HF_TOKEN=abcdefgh", "ran"]),
+        2,
+        &["`hf-token`", "--redact hf-token"],
+    );
+    assert!(!sandbox.path("ran").exists());
+    let flags = "--output out.bin --redact hf-token --param my-param=1 --redact MY_PARAM";
+    let run = run(command_of(&sandbox, flags).args(["-c", TRAIN, "-e", "HF_TOKEN=abcdefgh"]));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let external = statement(&sandbox)["predicate"]["buildDefinition"]["externalParameters"].take();
+    assert_eq!(external["command"][4], "HF_TOKEN=[redacted]");
+    assert_eq!(external["parameters"], json!({ "my-param": "[redacted]" }));
+}
+
+fn command_of(sandbox: &Sandbox, flags: &str) -> Command {
+    let mut command = sandbox.command(&format!("provenance run {flags} --"));
+    command.arg("/bin/sh");
+    command
+}
+
+#[test]
 fn only_variables_that_are_allowed_are_written_down() {
     let sandbox = sandbox();
     let mut run_it = command(&sandbox, "--output out.bin --env-allow CUBLAS_WORKSPACE_CONFIG --env-allow NONE", TRAIN);
@@ -278,6 +360,7 @@ fn a_job_of_a_ci_system_is_named_and_stays_at_level_1() {
         ("GITHUB_REPOSITORY", "octo/model"),
         ("GITHUB_RUN_ID", "17"),
         ("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567"),
+        ("GITHUB_REF", "refs/heads/hf_token=abcdefgh"),
     ]);
     assert_eq!(run(&mut run_it).code, Some(0));
     let statement = sandbox.statement("provenance.sigstore.json");
@@ -285,6 +368,7 @@ fn a_job_of_a_ci_system_is_named_and_stays_at_level_1() {
     assert_eq!(metadata["invocationId"], "https://github.example/octo/model/actions/runs/17/attempts/1");
     let source = dependency(&statement, "git+https://github.example/octo/model");
     assert_eq!(source["annotations"]["evidence"], "declared");
+    assert!(gaps(&statement).contains("the reference of the CI job holds what looks like a secret"), "{statement}");
     let found = verified(&sandbox, "out.bin --provenance-path provenance.sigstore.json --key key.pub.pem");
     assert_eq!(found["level"], 1);
 }
@@ -304,7 +388,7 @@ fn the_state_of_the_repository_is_recorded() {
     git("init -q");
     git("add .");
     git("commit -q -m one");
-    git("remote add origin https://user:hunter2@git.example/team/training.git");
+    git("remote add origin https://user:hun/ter2@git.example/team/training.git?private_token=abcdefgh");
     let train = || {
         let mut command = sandbox.command("provenance run --output out.bin -- /bin/sh train.sh");
         let run = run(command.env("PATH", &path));

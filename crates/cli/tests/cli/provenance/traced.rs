@@ -61,6 +61,60 @@ fn a_declared_input_that_is_read_is_traced() {
 }
 
 #[test]
+fn what_was_read_in_part_is_not_traced() {
+    let sandbox = sandbox();
+    sandbox.write("data/sub/two.bin", "2");
+    let (_, statement) = traced(&sandbox, "", "cat data/one.bin > out.bin");
+    assert_eq!(evidence(&statement), "hashed");
+    let says = format!("the run was seen reading 1 of 2 files of {DATASET}");
+    assert!(observation(&statement)["gaps"].to_string().contains(&says), "{statement}");
+    let (_, statement) = traced(&sandbox, "", "cat data/one.bin data/sub/two.bin > out.bin");
+    assert_eq!(evidence(&statement), "traced");
+}
+
+#[test]
+fn what_was_put_back_is_not_traced() {
+    let sandbox = sandbox();
+    let (swap, swap_back) = ("mv data real; mkdir data; echo poison > data/one.bin", "rm -r data; mv real data");
+    for (script, evidence) in [
+        (format!("{swap}; cat data/one.bin > out.bin; {swap_back}"), "declared"),
+        (format!("cat data/one.bin > out.bin; {swap}; {swap_back}"), "declared"),
+        ("cat data/one.bin > out.bin; echo x > data/more; cat data/more >> out.bin; rm data/more".to_owned(), "hashed"),
+        ("cat data/one.bin > out.bin; : >> data/one.bin".to_owned(), "hashed"),
+        ("cat data/one.bin > out.bin; mkdir -p data".to_owned(), "traced"),
+    ] {
+        let (_, statement) = traced(&sandbox, "", &script);
+        assert_eq!(*self::evidence(&statement), evidence, "{script}: {statement}");
+        let all = statement["predicate"]["buildDefinition"]["resolvedDependencies"].as_array().expect("a list");
+        assert_eq!(all[0]["digest"].is_null(), evidence == "declared", "{script}");
+        assert_eq!(all[0]["annotations"]["changed"] == true, evidence == "declared", "{script}");
+        let gaps = observation(&statement)["gaps"].to_string();
+        assert_eq!(gaps.contains(DATASET), evidence != "traced", "{script}: {gaps}");
+    }
+}
+
+#[test]
+fn a_link_to_an_input_that_is_moved_is_a_change() {
+    let sandbox = sandbox();
+    std::os::unix::fs::symlink("data", sandbox.path("link")).expect("made");
+    sandbox.write("poison/one.bin", "poison");
+    let script = "mv link old; ln -s poison link; cat link/one.bin data/one.bin > out.bin; rm link; mv old link";
+    let flags = format!("--dataset {DATASET}=link --allow-symlinks --output out.bin");
+    let run = run(&mut command(&sandbox, &flags, script));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let statement: Value = serde_json::from_slice(&sandbox.read("provenance.json")).expect("a statement");
+    assert_eq!(evidence(&statement), "declared", "{statement}");
+}
+
+#[test]
+fn what_changed_is_not_traced() {
+    let sandbox = sandbox();
+    let (_, statement) = traced(&sandbox, "", "echo new > data/one.bin; cat data/one.bin > out.bin");
+    assert_eq!(evidence(&statement), "declared");
+    assert!(!statement["predicate"]["buildDefinition"]["resolvedDependencies"].to_string().contains("sha256"));
+}
+
+#[test]
 fn what_is_read_or_written_beside_it_is_listed() {
     let sandbox = sandbox();
     let script = "cat data/one.bin secret.bin > out.bin; echo x > cache.bin; echo y > gone; rm gone";

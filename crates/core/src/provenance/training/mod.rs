@@ -12,7 +12,7 @@ pub use run::{
     Byproduct, DirectoryParameters, Evidence, InputRole, InvalidTrainingRun, ObservationMethod, SourceChanges,
     TrainedModel, TrainingEnvironment, TrainingInput, TrainingObservation, TrainingRun, TrainingSource, Undeclared,
 };
-pub use secrets::{REDACTED, SuspectedSecret, is_secret, redact_command, without_user};
+pub use secrets::{REDACTED, SuspectedSecret, is_same_name, is_secret, redact_command, without_user};
 
 use super::statement::Statement;
 use super::{Dependency, Facts, InvalidProvenance, Level, ProvenanceError};
@@ -70,7 +70,9 @@ impl InputExpectation {
     }
 
     fn is(&self, found: &Dependency) -> bool {
-        found.uri == self.uri && self.sha256.as_ref().is_none_or(|sha256| found.digest.get("sha256") == Some(sha256))
+        found.uri == self.uri
+            && !has_changed(found)
+            && self.sha256.as_ref().is_none_or(|sha256| found.digest.get("sha256") == Some(sha256))
     }
 }
 
@@ -87,6 +89,11 @@ const ROLES: [&str; 6] = ["source", "dataset", "base-model", "image", "config", 
 /// What `annotations.role` of a dependency says.
 fn role_of(dependency: &Dependency) -> Option<&str> {
     dependency.annotations.get("role").and_then(Value::as_str)
+}
+
+/// Whether it changed while the run ran, so that nobody knows what was read.
+fn has_changed(dependency: &Dependency) -> bool {
+    dependency.annotations.get("changed").is_some_and(|changed| !matches!(changed, Value::Bool(false) | Value::Null))
 }
 
 impl Role {
@@ -235,14 +242,15 @@ fn check_inputs(facts: &Facts, role: Role, expected: &[InputExpectation]) -> Res
     let (annotation, what) = role.names();
     let has_role = |one: &&Dependency| role_of(one) == Some(annotation);
     let found: Vec<&Dependency> = facts.dependencies.iter().filter(has_role).collect();
-    let describe = |one: &Dependency| match one.digest.get("sha256") {
-        Some(sha256) => format!("{}@sha256:{sha256}", one.uri),
-        None => one.uri.clone(),
+    let describe = |one: &Dependency| {
+        let digest = one.digest.get("sha256").map_or_else(String::new, |sha256| format!("@sha256:{sha256}"));
+        let changed = if has_changed(one) { ", which changed while the run ran" } else { "" };
+        format!("`{}{digest}`{changed}", one.uri)
     };
     if let Some(missing) = expected.iter().find(|expected| !found.iter().any(|one| expected.is(one))) {
         let same_place: Vec<String> =
-            found.iter().filter(|one| one.uri == missing.uri).map(|one| format!("`{}`", describe(one))).collect();
-        let others = || found.iter().map(|one| format!("`{}`", describe(one))).collect::<Vec<_>>();
+            found.iter().filter(|one| one.uri == missing.uri).map(|one| describe(one)).collect();
+        let others = || found.iter().map(|one| describe(one)).collect::<Vec<_>>();
         let shown = if same_place.is_empty() { others() } else { same_place };
         let found = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
         return Err(ProvenanceError::Material { what, expected: format!("`{}`", missing.describe()), found });
@@ -252,7 +260,7 @@ fn check_inputs(facts: &Facts, role: Role, expected: &[InputExpectation]) -> Res
         Some(other) => Err(ProvenanceError::Material {
             what,
             expected: "no other than those that were given".to_owned(),
-            found: format!("`{}`", describe(other)),
+            found: describe(other),
         }),
     }
 }
@@ -315,6 +323,32 @@ mod tests {
         let expected = TrainingExpectations { datasets: vec![input("hf://d")], ..TrainingExpectations::default() };
         let error = expected.check(&more).expect_err("one more than was given").to_string();
         assert!(error.contains("no other") && error.contains("x:"), "{error}");
+    }
+
+    #[test]
+    fn what_changed_during_the_run_is_not_what_was_expected() {
+        let a = "a".repeat(64);
+        let check = |changed: &Value, role: &str, text: &str| {
+            let annotations = json!({ "role": role, "changed": changed });
+            let facts =
+                facts(&json!([{ "uri": "hf://x", "digest": { "sha256": a }, "annotations": annotations }]), &json!({}));
+            let (mut datasets, mut base_models) = (vec![input(text)], Vec::new());
+            if role == "base-model" {
+                std::mem::swap(&mut datasets, &mut base_models);
+            }
+            let expected = TrainingExpectations { datasets, base_models, ..TrainingExpectations::default() };
+            expected.check(&facts).map_err(|error| error.to_string())
+        };
+        let with_digest = format!("hf://x@sha256:{a}");
+        for role in ["dataset", "base-model"] {
+            for text in ["hf://x", &with_digest] {
+                assert_eq!(check(&json!(false), role, text), Ok(()));
+                for changed in [json!(true), json!("true"), json!(1)] {
+                    let error = check(&changed, role, text).expect_err("it changed");
+                    assert!(error.contains("which changed while the run ran"), "{error}");
+                }
+            }
+        }
     }
 
     #[test]

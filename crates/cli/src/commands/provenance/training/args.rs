@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use model_transparency::provenance::InputExpectation;
-use model_transparency::provenance::training::{InputRole, REDACTED, is_secret, without_user};
+use model_transparency::provenance::training::{InputRole, REDACTED, is_same_name, is_secret, without_user};
 use serde_json::{Map, Value};
 
 use crate::args::{InstanceArgs, OptionalSigningArgs, ScopeArgs};
@@ -158,10 +158,15 @@ impl TrainingArgs {
     /// The image as an input.
     pub(super) fn image(&self) -> Result<Option<Declared>, Failure> {
         let Some(image) = &self.image else { return Ok(None) };
-        let InputExpectation { sha256, .. } = InputExpectation::parse(image)
-            .ok_or_else(|| Failure::usage(format!("--image: expected NAME or NAME@sha256:HEX, found `{image}`")))?;
         // The whole of it is how others name it.
-        Ok(Some(Declared { role: InputRole::Image, uri: without_user(image), path: None, sha256 }))
+        let image = without_secret("--image", image)?;
+        let InputExpectation { uri, sha256 } = InputExpectation::parse(&image)
+            .ok_or_else(|| Failure::usage(format!("--image: expected NAME or NAME@sha256:HEX, found `{image}`")))?;
+        if uri.contains('@') {
+            // It may be a user with a password, and is not shown.
+            return Err(Failure::usage("--image: expected NAME or NAME@sha256:HEX, found another `@` in it"));
+        }
+        Ok(Some(Declared { role: InputRole::Image, uri: image, path: None, sha256 }))
     }
 
     /// The hyper-parameters.
@@ -181,7 +186,7 @@ impl TrainingArgs {
 
     /// A value by its name, `[redacted]` if it is to be, and refused if it looks like a secret and is not.
     pub(super) fn unless_secret(&self, flag: &str, name: &str, value: &str) -> Result<String, Failure> {
-        if self.redact.iter().any(|redacted| redacted.trim_start_matches('-') == name) {
+        if self.redact.iter().any(|redacted| is_same_name(redacted, name)) {
             return Ok(REDACTED.to_owned());
         }
         if is_secret(Some(name), value) {
@@ -193,6 +198,21 @@ impl TrainingArgs {
         Ok(without_user(value))
     }
 
+    /// Refuses a `--redact` that left nothing out: of the command, of the parameters, or of what else has a name.
+    pub(super) fn check_redacted<'a>(
+        &'a self,
+        unused: Vec<String>,
+        others: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Failure> {
+        let parameters = self.param.iter().filter_map(|text| text.split_once('=')).map(|(name, _)| name);
+        let names: Vec<&str> = parameters.chain(others).collect();
+        match unused.iter().find(|wanted| !names.iter().any(|name| is_same_name(name, wanted))) {
+            None => Ok(()),
+            Some(wanted) => Err(Failure::usage(format!("--redact {wanted}: there is nothing of that name"))
+                .with_hint("a flag, a variable or a parameter as the command has it, or the number of a word of it")),
+        }
+    }
+
     /// Refuses what could only fail after the training.
     pub(super) fn check(&self) -> Result<(), Failure> {
         self.signing.check()?;
@@ -202,6 +222,11 @@ impl TrainingArgs {
         let here = declared.iter().filter_map(|one| one.path.as_deref()).map(|path| ("an input", path));
         let files = [("a configuration file", &self.config), ("the metrics", &self.metrics), ("a log", &self.log)];
         let files = files.into_iter().flat_map(|(what, paths)| paths.iter().map(move |path| (what, path.as_path())));
+        for (flag, paths) in [("--config", &self.config), ("--metrics", &self.metrics), ("--log", &self.log)] {
+            check_paths(flag, paths)?;
+        }
+        check_paths("--lock", self.lock.as_slice())?;
+        self.entry_point.as_deref().map(|text| without_secret("--entry-point", text)).transpose()?;
         let key = self.base_model_public_key.iter().map(|path| ("the public key", path.as_path()));
         let lock = self.lock.iter().map(|path| ("the list of packages", path.as_path()));
         let inputs: Vec<_> = here
@@ -222,6 +247,22 @@ impl TrainingArgs {
         scope.ignore_paths = self.scope.ignore_paths.iter().filter(is_inside).cloned().collect();
         scope
     }
+}
+
+/// A text that is written down, without what identifies a user in URLs; refused if it holds a secret.
+pub(super) fn without_secret(flag: &str, text: &str) -> Result<String, Failure> {
+    let text = without_user(text);
+    if is_secret(None, &text) {
+        return Err(Failure::usage(format!(
+            "{flag}: what is given holds what looks like a secret, and provenance is read by others"
+        )));
+    }
+    Ok(text)
+}
+
+/// Refuses paths that hold a secret.
+pub(super) fn check_paths(flag: &str, paths: &[PathBuf]) -> Result<(), Failure> {
+    paths.iter().try_for_each(|path| without_secret(flag, &path.to_string_lossy()).map(drop))
 }
 
 /// An address without what may be secret in it.

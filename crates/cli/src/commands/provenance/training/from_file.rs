@@ -77,6 +77,11 @@ impl Described {
         toml::from_str(text).map_err(|error| wrong(error.to_string().trim().to_owned()))
     }
 
+    /// The names of what has a value that could be a secret.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.parameters.keys().chain(self.environment.keys()).map(String::as_str)
+    }
+
     /// Members of `internalParameters`. `check` is asked for every value that could be a secret.
     pub(super) fn members(
         &self,

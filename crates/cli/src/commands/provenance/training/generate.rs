@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use model_transparency::certificate::UnixTime;
 use model_transparency::provenance::training::{
-    Evidence, ObservationMethod, TrainingEnvironment, TrainingObservation, TrainingRun, TrainingSource, without_user,
+    Evidence, ObservationMethod, TrainingEnvironment, TrainingObservation, TrainingRun, TrainingSource,
 };
 use serde_json::{Map, Value};
 
-use super::args::TrainingArgs;
+use super::args::{TrainingArgs, check_paths, without_secret};
 use super::from_file::Described;
 use super::inputs::{Material, check_base_models, materials};
 use super::outputs::{Output, byproduct, byproducts};
@@ -70,6 +70,7 @@ pub(crate) struct Args {
 pub(crate) fn run(mut args: Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
     let described = args.from.as_deref().map(Described::read).transpose()?.unwrap_or_default();
     let members = described.members(|name, value| args.training.unless_secret("--from", name, value))?;
+    let named: Vec<String> = described.names().map(str::to_owned).collect();
     let (parameters, patterns) = args.absorb(described)?;
     let training = &args.training;
     training.check()?;
@@ -82,7 +83,14 @@ pub(crate) fn run(mut args: Args, global: &Global, console: &Console) -> Result<
         return Err(Failure::usage("the run ended before it began: see --started-on and --finished-on"));
     }
     let commit = args.source_commit.as_deref().map(commit).transpose()?;
-    let (command, _) = words_without_secrets(&args.command, &training.redact)?;
+    let (command, unused) = words_without_secrets(&args.command, &training.redact)?;
+    training.check_redacted(unused, named.iter().map(String::as_str))?;
+    let plain = |flag: &str, text: Option<&str>| text.map(|text| without_secret(flag, text)).transpose();
+    let repository = plain("--source-repository", args.source_repository.as_deref())?;
+    let invocation = plain("--invocation-id", args.invocation_id.as_deref())?;
+    check_paths("MODEL", &args.models)?;
+    patterns.iter().try_for_each(|pattern| without_secret("--from", pattern).map(drop))?;
+    members.values().try_for_each(check_value)?;
     let mut materials = materials(training, console)?;
     let signer = signer(training, console)?;
     check_base_models(training, &mut materials, global, console)?;
@@ -105,8 +113,8 @@ pub(crate) fn run(mut args: Args, global: &Global, console: &Console) -> Result<
         material.look_again(training.destination(), &mut gaps, console);
     }
     let source = TrainingSource {
-        repository: args.source_repository.as_deref().map(without_user),
-        reference: args.source_ref.clone(),
+        repository,
+        reference: plain("--source-ref", args.source_ref.as_deref())?,
         entry_point: training.entry_point.clone(),
         commit,
         changes: None,
@@ -127,7 +135,7 @@ pub(crate) fn run(mut args: Args, global: &Global, console: &Console) -> Result<
             undeclared: None,
         },
         byproducts,
-        invocation: args.invocation_id.as_deref().map(without_user),
+        invocation,
         started,
         finished,
         builder_version: [tool()].into(),
@@ -144,10 +152,10 @@ impl Args {
         let training = &mut self.training;
         let mut parameters = Map::new();
         for (name, value) in described.parameters {
-            let value = match value {
-                Value::String(text) => training.unless_secret("--from", &name, &text)?.into(),
-                other => other,
-            };
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let checked = training.unless_secret("--from", &name, &text)?;
+            // A number that may be written down stays one.
+            let value = if checked == text && !value.is_string() { value } else { checked.into() };
             parameters.insert(name, value);
         }
         parameters.extend(training.parameters()?);
@@ -175,6 +183,16 @@ impl Args {
             self.command = described.command;
         }
         Ok((parameters, described.outputs))
+    }
+}
+
+/// Refuses what holds a secret, wherever it is in there.
+fn check_value(value: &Value) -> Result<(), Failure> {
+    match value {
+        Value::String(text) => without_secret("--from", text).map(drop),
+        Value::Array(values) => values.iter().try_for_each(check_value),
+        Value::Object(members) => members.values().try_for_each(check_value),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }
 

@@ -1,14 +1,15 @@
 //! What goes into a training run: listed, hashed, and looked at again afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use model_transparency::hash::Options;
 use model_transparency::manifest::{Manifest, Parameters};
-use model_transparency::model::{LocalModel, ModelSource};
+use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
 use model_transparency::provenance::ModelDigests;
 use model_transparency::provenance::training::{DirectoryParameters, Evidence, InputRole, TrainingInput};
+use model_transparency_observe::run::{FileUse, Trace};
 use model_transparency_observe::snapshot::Snapshot;
 use serde_json::{Map, Value, json};
 
@@ -25,6 +26,15 @@ pub(in crate::commands::provenance) struct Files {
     path: PathBuf,
     scope: ScopeArgs,
     list: List,
+}
+
+/// What a run did to an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Touch {
+    /// Something was written to it, or beside what belongs to it: if a file of it changed, that is known otherwise.
+    Written,
+    /// For a while something else may have been in its place.
+    Replaced,
 }
 
 /// What was hashed.
@@ -72,6 +82,34 @@ impl Files {
         self.list.model.files().iter().map(|file| self.location().join(file.path.as_str())).collect()
     }
 
+    /// Each as the kernel resolves its path.
+    fn resolved_paths(&self) -> BTreeSet<PathBuf> {
+        let has_links = self.scope.symlinks() == SymlinkPolicy::Allow;
+        let resolved = |path: PathBuf| if has_links { path.canonicalize().unwrap_or(path) } else { path };
+        self.paths().into_iter().map(resolved).collect()
+    }
+
+    /// What became of them by a write or removal at `path`; `files` are their own paths.
+    fn touch(&self, files: &BTreeSet<PathBuf>, named_at: Option<&Path>, path: &Path, used: FileUse) -> Option<Touch> {
+        if files.contains(path) {
+            return Some(if used.removed { Touch::Replaced } else { Touch::Written });
+        }
+        // A folder that they are in, or a link to it.
+        let holds_some = files.range(path.to_owned()..).next().is_some_and(|file| file.starts_with(path));
+        if holds_some || named_at.is_some_and(|place| place.starts_with(path)) {
+            return Some(Touch::Replaced);
+        }
+        let inner = path.strip_prefix(self.location()).ok().filter(|_| !self.is_single_file())?;
+        let is_ignored = inner.to_str().is_some_and(|inner| self.list.recorded.covers(inner));
+        (!is_ignored).then_some(Touch::Written)
+    }
+
+    /// Where they are by the name that was given, which may be a link.
+    fn named_at(&self) -> Option<PathBuf> {
+        let path = std::path::absolute(&self.path).ok()?;
+        Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
+    }
+
     /// What they look like now.
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot::of(self.paths())
@@ -107,6 +145,9 @@ impl Files {
         Ok(Digests { digest: whole, directory })
     }
 }
+
+/// The annotation with the signature of a base model.
+const OMS_BUNDLE: &str = "omsBundle";
 
 /// An input, and what is here of it.
 pub(super) struct Material {
@@ -157,7 +198,15 @@ impl Material {
         Ok(())
     }
 
-    /// Looks whether it is still what it was; what changed is no more than declared.
+    /// What was hashed is perhaps not what the run read: it is no more than declared, by its address, and neither its digest
+    /// nor its signature counts.
+    fn mark_changed(&mut self) {
+        (self.digests, self.declared.sha256, self.evidence) = (None, None, Evidence::Declared);
+        self.annotations.remove(OMS_BUNDLE);
+        self.annotations.insert("changed".to_owned(), true.into());
+    }
+
+    /// Looks whether it is still what it was.
     pub(super) fn look_again(&mut self, beside: &Path, gaps: &mut Vec<String>, console: &Console) {
         let Some(files) = &self.files else { return };
         let changed = match files.snapshot_anew(beside) {
@@ -165,15 +214,52 @@ impl Material {
             None => self.before.files().count(),
         };
         if changed > 0 {
-            let gap = format!("{} changed while the run ran: {} of it", self.declared.uri, count(changed, "file"));
+            let files = count(changed, "file");
+            let gap = format!("{} changed while the run ran and has no digest: {files} of it", self.declared.uri);
             console.warn(&gap);
             gaps.push(gap);
-            self.annotations.insert("changed".to_owned(), true.into());
+            self.mark_changed();
         }
     }
 
-    /// It could not be hashed, because it changed meanwhile.
+    /// Compares it with what the run was seen doing: it is traced if every file of it was read, and nothing was written there,
+    /// moved or removed. What was read while something else had its place has no digest.
+    pub(super) fn compare(&mut self, trace: &Trace, gaps: &mut Vec<String>) {
+        let Some(files) = self.files.as_ref().filter(|_| self.evidence == Evidence::Hashed) else { return };
+        let uri = self.declared.uri.clone();
+        let paths = files.resolved_paths();
+        let all = paths.len();
+        let read = paths.iter().filter(|path| trace.files.get(*path).is_some_and(|used| used.read)).count();
+        match read {
+            0 => gaps.push(format!("{uri} was declared, and the run was not seen reading it")),
+            _ if read < all => gaps.push(format!("the run was seen reading {read} of {} of {uri}", count(all, "file"))),
+            _ => {}
+        }
+        let named_at = files.named_at();
+        let (mut replaced, mut written) = (0, 0);
+        for (path, used) in trace.files.iter().filter(|(_, used)| used.written || used.removed) {
+            match files.touch(&paths, named_at.as_deref(), path, *used) {
+                Some(Touch::Replaced) => replaced += 1,
+                Some(Touch::Written) => written += 1,
+                None => {}
+            }
+        }
+        if replaced > 0 {
+            let what = "was moved, removed or replaced while the run ran and has no digest";
+            gaps.push(format!("{uri} {what}: {}", count(replaced, "path")));
+            self.mark_changed();
+            return;
+        }
+        if written > 0 {
+            gaps.push(format!("the run wrote to {uri}, or beside what was hashed of it: {}", count(written, "path")));
+        } else if read == all && all > 0 {
+            self.evidence = Evidence::Traced;
+        }
+    }
+
+    /// It could not be hashed: nobody looked whether it is what was stated.
     pub(super) fn give_up(&mut self, failure: &Failure, gaps: &mut Vec<String>, console: &Console) {
+        self.declared.sha256 = None;
         let gap = format!("{} has no digest: {}", self.declared.uri, failure.message);
         console.warn(&gap);
         gaps.push(gap);
@@ -245,7 +331,7 @@ pub(super) fn check_base_models(
                 .map_err(|failure| named(failure, &material.declared))?;
         }
         let bundle = json!({ "digest": sha256, "verified": has_policy });
-        material.annotations.insert("omsBundle".to_owned(), bundle);
+        material.annotations.insert(OMS_BUNDLE.to_owned(), bundle);
     }
     if has_policy && checked == 0 {
         return Err(Failure::usage("who has to have signed is said, and no base model is here: --base-model URI=PATH"));

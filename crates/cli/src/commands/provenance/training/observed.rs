@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use model_transparency::provenance::training::{Evidence, Undeclared};
+use model_transparency::provenance::training::{Undeclared, is_secret};
 use model_transparency_observe::git::{self, Source};
 use model_transparency_observe::run::Trace;
 use model_transparency_observe::snapshot::Snapshot;
@@ -31,21 +31,15 @@ pub(super) struct Known<'a> {
     pub(super) python: Option<&'a Path>,
 }
 
-/// Compares what was seen with what was declared: inputs that were read are traced, and what else happened is listed.
+/// Compares what was seen with what was declared: inputs that were read as a whole are traced, and what else happened is listed.
 pub(super) fn compare(
     trace: &Trace,
     materials: &mut [Material],
     known: &Known<'_>,
     gaps: &mut Vec<String>,
 ) -> Undeclared {
-    for material in materials.iter_mut().filter(|material| material.evidence == Evidence::Hashed) {
-        let Some(files) = &material.files else { continue };
-        let location = files.location();
-        if trace.files.iter().any(|(path, used)| used.read && path.starts_with(location)) {
-            material.evidence = Evidence::Traced;
-        } else {
-            gaps.push(format!("{} was declared, and the run was not seen reading it", material.declared.uri));
-        }
+    for material in materials.iter_mut() {
+        material.compare(trace, gaps);
     }
     let places = Places::new(materials, known, gaps);
     let shown = Shown::new();
@@ -97,7 +91,12 @@ pub(super) fn compare(
     undeclared
 }
 
-fn listed(all: BTreeSet<String>, what: &str, gaps: &mut Vec<String>) -> Vec<String> {
+fn listed(mut all: BTreeSet<String>, what: &str, gaps: &mut Vec<String>) -> Vec<String> {
+    let found = all.len();
+    all.retain(|text| !is_secret(None, text));
+    if all.len() < found {
+        gaps.push(format!("`undeclared.{what}` leaves out {} that look like secrets", found - all.len()));
+    }
     if all.len() > MOST_LISTED {
         gaps.push(format!("`undeclared.{what}` lists {MOST_LISTED} of {}", all.len()));
     }

@@ -1,5 +1,6 @@
 //! The models that came of a run, and what came beside them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use model_transparency::format::{Recognition, recognise_whole};
@@ -128,7 +129,7 @@ impl<'a> Patterns<'a> {
     }
 
     /// What there is of each, sorted; what is inside of another is part of that.
-    pub(super) fn find(&self, except: &Path) -> Result<Vec<Matched>, Failure> {
+    pub(super) fn find(&self, except: &Path) -> Result<Found<'a>, Failure> {
         let mut found: Vec<Matched> = Vec::new();
         for (pattern, compiled) in self.texts.iter().zip(&self.compiled) {
             // A path is taken as it is.
@@ -156,6 +157,8 @@ impl<'a> Patterns<'a> {
         let except = resolved(except);
         let mut located: Vec<(PathBuf, Matched)> =
             found.into_iter().map(|one| (resolved(&one.path), one)).filter(|(path, _)| *path != except).collect();
+        let named: BTreeSet<&str> = located.iter().map(|(_, matched)| matched.pattern.as_str()).collect();
+        let missing = self.texts.iter().map(String::as_str).find(|text| !named.contains(text));
         located.sort_by(|a, b| a.0.cmp(&b.0));
         let mut kept: Vec<(PathBuf, Matched)> = Vec::new();
         for (location, matched) in located {
@@ -163,30 +166,25 @@ impl<'a> Patterns<'a> {
                 kept.push((location, matched));
             }
         }
-        Ok(kept.into_iter().map(|(_, matched)| matched).collect())
+        Ok(Found { models: kept.into_iter().map(|(_, matched)| matched).collect(), missing })
     }
+}
 
-    /// The patterns of which nothing was found.
-    pub(super) fn missing(&self, found: &[Matched]) -> Option<&'a str> {
-        self.texts.iter().find(|text| !found.iter().any(|one| one.is_of(text))).map(String::as_str)
-    }
+/// What there is of the patterns.
+pub(super) struct Found<'a> {
+    pub(super) models: Vec<Matched>,
+    /// A pattern that names nothing.
+    pub(super) missing: Option<&'a str>,
 }
 
 /// A path that a pattern names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Matched {
-    pub(super) pattern: String,
+    pattern: String,
     pub(super) path: PathBuf,
 }
 
 impl Matched {
-    /// Whether `pattern` names it, or something in it.
-    fn is_of(&self, pattern: &str) -> bool {
-        self.pattern == pattern
-            || glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_path(&self.path))
-            || Path::new(pattern).starts_with(&self.path)
-    }
-
     /// What it looks like now, whatever it is.
     pub(super) fn snapshot(&self, args: &TrainingArgs) -> Snapshot {
         let quiet = Console::new(crate::args::Format::Json, crate::args::LogLevel::Error);
@@ -220,9 +218,9 @@ mod tests {
         let found = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|name| text(name)).collect();
             let patterns = Patterns::parse(&patterns).expect("patterns");
-            let found = patterns.find(&root.join("out/p.json")).expect("read");
-            let missing = patterns.missing(&found).map(|text| text.rsplit('/').next().unwrap_or_default().to_owned());
-            (found.into_iter().map(|one| one.path).collect::<Vec<_>>(), missing)
+            let Found { models, missing } = patterns.find(&root.join("out/p.json")).expect("read");
+            let missing = missing.map(|text| text.rsplit('/').next().unwrap_or_default().to_owned());
+            (models.into_iter().map(|one| one.path).collect::<Vec<_>>(), missing)
         };
         assert_eq!(found(&["out/**"]), (vec![root.join("out/a"), root.join("out/b.json")], None));
         assert_eq!(found(&["out/*.json"]), (vec![root.join("out/b.json")], None));
@@ -230,6 +228,11 @@ mod tests {
             found(&["out/*", "none*"]),
             (vec![root.join("out/a"), root.join("out/b.json")], Some("none*".into()))
         );
+        // What is inside of another is there, or not.
+        assert_eq!(found(&["out", "out/b.json", "out/*.json"]), (vec![root.join("out")], None));
+        assert_eq!(found(&["out", "out/never-*"]), (vec![root.join("out")], Some("never-*".into())));
+        assert_eq!(found(&["out", "out/never"]), (vec![root.join("out")], Some("never".into())));
+        assert_eq!(found(&["out", "out/p.json"]), (vec![root.join("out")], Some("p.json".into())));
         assert_eq!(found(&["out/b.json", "out", "out-2"]), (vec![root.join("out"), root.join("out-2")], None));
     }
 

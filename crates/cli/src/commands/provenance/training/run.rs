@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use clap::ValueEnum;
 use model_transparency::certificate::UnixTime;
@@ -16,7 +17,7 @@ use model_transparency_observe::run::{self as observe, Observation, RunError, Tr
 use model_transparency_observe::snapshot::Snapshot;
 use serde_json::json;
 
-use super::args::TrainingArgs;
+use super::args::{TrainingArgs, check_paths, without_secret};
 use super::inputs::{Digests, Material, check_base_models, materials};
 use super::observed::{Known, compare};
 use super::outputs::{Output, Patterns, byproduct, byproducts};
@@ -105,6 +106,8 @@ struct Prepared<'a> {
     source: Option<Source>,
     /// What there was of the outputs.
     before: Snapshot,
+    /// When the command began.
+    began: SystemTime,
     /// What other ranks leave.
     fragments: Option<Fragments<'a>>,
     signer: Option<StatementSigner>,
@@ -157,22 +160,15 @@ impl Args {
     }
 
     /// The command in words that JSON has, without secrets.
-    fn words(&self, console: &Console) -> Result<Vec<String>, Failure> {
+    fn words(&self) -> Result<Vec<String>, Failure> {
         let word = |word: &OsString| {
             word.to_str().map(str::to_owned).ok_or_else(|| {
                 Failure::usage(format!("the command: expected words in UTF-8, found `{}`", word.to_string_lossy()))
             })
         };
         let words: Vec<String> = self.command.iter().map(word).collect::<Result<_, _>>()?;
-        let parameters: Vec<&str> =
-            self.training.param.iter().filter_map(|text| text.split_once('=')).map(|(name, _)| name).collect();
         let (words, unused) = words_without_secrets(&words, &self.training.redact)?;
-        for name in unused {
-            let plain = name.trim_start_matches('-');
-            if !parameters.contains(&plain) && !self.env_allow.iter().any(|allowed| allowed == plain) {
-                console.warn(&format!("--redact {name}: there is nothing of that name"));
-            }
-        }
+        self.training.check_redacted(unused, self.env_allow.iter().map(String::as_str))?;
         Ok(words)
     }
 }
@@ -184,13 +180,15 @@ impl<'a> Prepared<'a> {
         if let Some(path) = &args.trace_output {
             check_output("--trace-output", path, &[("the provenance", training.destination())])?;
         }
-        let command = args.words(console)?;
+        let command = args.words()?;
         let patterns = Patterns::parse(&args.output)?;
+        args.output.iter().try_for_each(|text| without_secret("--output", text).map(drop))?;
+        check_paths("--trace-output", args.trace_output.as_slice())?;
         let mut gaps = Vec::new();
         let surroundings =
             Surroundings::observe(&args.words_of_system(), training, &args.env_allow, &mut gaps, console)?;
         let materials = materials(training, console)?;
-        let there = patterns.find(training.destination())?;
+        let there = patterns.find(training.destination())?.models;
         let mut before = Snapshot::default();
         there.iter().for_each(|one| before.extend(one.snapshot(training)));
         let inputs = materials.iter().filter_map(|material| material.declared.path.clone());
@@ -209,6 +207,7 @@ impl<'a> Prepared<'a> {
             excluded,
             source,
             before,
+            began: SystemTime::now(),
             fragments: None,
             signer: None,
         })
@@ -232,9 +231,11 @@ impl<'a> Prepared<'a> {
                 material.take(digests)?;
             }
             let started = now();
+            self.began = SystemTime::now();
             (started, observe::run(command, observation).map_err(not_run)?)
         } else {
             let cancelled = AtomicBool::new(false);
+            self.began = SystemTime::now();
             let materials = &self.materials;
             let started = now();
             let (outcome, hashed) = std::thread::scope(|scope| {
@@ -339,7 +340,7 @@ impl<'a> Prepared<'a> {
     fn outputs(&mut self, global: &Global, console: &Console) -> Result<Vec<Output>, Failure> {
         let training = &self.args.training;
         let found = self.patterns.find(training.destination())?;
-        if let Some(pattern) = self.patterns.missing(&found) {
+        if let Some(pattern) = found.missing {
             return Err(Failure::could_not_check(
                 "no_output",
                 format!("the command has ended, and there is nothing that --output `{pattern}` names: no provenance was written"),
@@ -347,7 +348,7 @@ impl<'a> Prepared<'a> {
             .with_hint("`provenance generate` describes a run that is over"));
         }
         let mut outputs = Vec::new();
-        for matched in &found {
+        for matched in &found.models {
             let output = Output::read(&matched.path, training, global, console)?;
             let (all, old) = output.files.snapshot().unchanged_since(&self.before);
             if all > 0 && old == all {
@@ -362,6 +363,17 @@ impl<'a> Prepared<'a> {
             }
             if old > 0 {
                 let gap = format!("{old} of {} in `{}` are older than the run", count(all, "file"), output.model.name);
+                console.warn(&gap);
+                self.gaps.push(gap);
+            }
+            let earlier = output.files.snapshot().older_than(self.began, &self.before).len();
+            if earlier > 0 {
+                let gap = format!(
+                    "{earlier} of {} of `{}` were perhaps not written by the run: they are dated before it, or had another \
+                     name before it",
+                    count(all, "file"),
+                    output.model.name
+                );
                 console.warn(&gap);
                 self.gaps.push(gap);
             }

@@ -6,6 +6,7 @@ use model_transparency::provenance::training::{Evidence, SourceChanges, Training
 use model_transparency_observe::ci::Ci;
 use model_transparency_observe::git::{self, Source};
 
+use super::surroundings::unless_secret;
 use crate::output::{Console, count};
 
 /// Looks at the repository that the command runs in.
@@ -55,7 +56,7 @@ pub(super) fn describe(
         // What a job says of itself is better than nothing, and no more than that.
         let ci = ci.filter(|ci| ci.repository.is_some() || ci.commit.is_some());
         let declared = ci.map(|ci| TrainingSource {
-            repository: ci.repository.as_deref().map(without_user),
+            repository: ci.repository.clone(),
             reference: ci.reference.clone(),
             entry_point: entry_point.clone(),
             commit: ci.commit.clone(),
@@ -81,7 +82,8 @@ pub(super) fn describe(
     if source.remote.is_some() && repository.is_none() {
         gaps.push("the repository is fetched from a folder of that machine: it has no address".to_owned());
     }
-    let from_job = || ci.and_then(|ci| ci.repository.as_deref().map(without_user));
+    let repository = repository.and_then(|text| unless_secret("the address of the repository", &text, gaps));
+    let from_job = || ci.and_then(|ci| ci.repository.clone());
     let changes = source.changes.as_ref().map_or_else(SourceChanges::default, |changes| SourceChanges {
         files: changes.files,
         patch_sha256: Some(changes.patch_sha256.clone()),
@@ -89,6 +91,7 @@ pub(super) fn describe(
     // A CI job checks out a commit, and knows of which branch.
     let same_commit = |ci: &&Ci| ci.commit.as_ref() == Some(&source.commit);
     let reference = source.reference.clone().or_else(|| ci.filter(same_commit).and_then(|ci| ci.reference.clone()));
+    let reference = reference.and_then(|text| unless_secret("the Git reference", &text, gaps));
     Some(TrainingSource {
         repository: repository.or_else(from_job),
         reference,
@@ -99,16 +102,21 @@ pub(super) fn describe(
     })
 }
 
-/// The address of a remote for others: without its user, and none for a folder.
+/// The address of a remote for others: without its user, query and fragment, and none for a folder.
 pub(super) fn address(remote: &str) -> Option<String> {
     if let Some((scheme, _)) = remote.split_once("://") {
-        return (scheme != "file").then(|| without_user(remote));
+        return (scheme != "file").then(|| bare(&without_user(remote)));
     }
     // `user@host:path`, as scp has it.
     let (host, path) = remote.split_once(':')?;
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     let is_host = host.len() > 1 && !host.contains(['/', '\\']);
-    is_host.then(|| format!("ssh://{host}/{}", path.trim_start_matches('/')))
+    is_host.then(|| format!("ssh://{host}/{}", bare(path.trim_start_matches('/'))))
+}
+
+/// An address without query and fragment.
+fn bare(address: &str) -> String {
+    address.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
 /// The program that a command runs: the first word that names a script of the repository.
@@ -138,6 +146,9 @@ mod tests {
     fn a_remote_has_an_address_without_a_user_or_none() {
         for (remote, expected) in [
             ("https://user:token@host.example/a/b.git", Some("https://host.example/a/b.git")),
+            ("https://user:p/w@host.example/a/b.git", Some("https://host.example/a/b.git")),
+            ("https://host.example/a.git?private_token=abcdefgh#x", Some("https://host.example/a.git")),
+            ("git@host.example:a/b.git?token=abcdefgh", Some("ssh://host.example/a/b.git")),
             ("git@host.example:a/b.git", Some("ssh://host.example/a/b.git")),
             ("host.example:/srv/b.git", Some("ssh://host.example/srv/b.git")),
             ("ssh://git@host.example:22/a", Some("ssh://host.example:22/a")),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use model_transparency::provenance::training::{Evidence, InputRole, TrainingInput};
+use model_transparency::provenance::training::{Evidence, InputRole, TrainingInput, is_secret, without_user};
 use model_transparency_observe::accelerators::{Accelerator, accelerators};
 use model_transparency_observe::ci::{Ci, ci};
 use model_transparency_observe::host::{Ranks, host, ranks, seeds};
@@ -51,7 +51,7 @@ impl Surroundings {
             .collect();
         let mut members = Map::new();
         members.insert("host".to_owned(), machine());
-        let (ci, ranks) = (ci(&environment), ranks(&environment));
+        let (ci, ranks) = (ci(&environment).map(|ci| without_secrets(ci, gaps)), ranks(&environment));
         if let Some(ci) = &ci {
             members.insert(
                 "ci".to_owned(),
@@ -225,6 +225,30 @@ fn accelerator(one: &Accelerator) -> Value {
         "driver": one.driver,
         "runtime": one.runtime,
     }))
+}
+
+/// What a job says of itself, but for what nobody may read.
+fn without_secrets(mut ci: Ci, gaps: &mut Vec<String>) -> Ci {
+    for (what, text) in [
+        ("page", &mut ci.invocation_uri),
+        ("repository", &mut ci.repository),
+        ("reference", &mut ci.reference),
+        ("commit", &mut ci.commit),
+        ("definition", &mut ci.definition),
+    ] {
+        *text = text.take().and_then(|text| unless_secret(&format!("the {what} of the CI job"), &text, gaps));
+    }
+    ci
+}
+
+/// A text that was found, without what identifies a user in URLs; none, and a gap, if it holds a secret.
+pub(super) fn unless_secret(what: &str, text: &str, gaps: &mut Vec<String>) -> Option<String> {
+    let text = without_user(text);
+    if is_secret(None, &text) {
+        gaps.push(format!("{what} holds what looks like a secret, and is left out"));
+        return None;
+    }
+    Some(text)
 }
 
 /// What is not known is left out.
