@@ -300,6 +300,7 @@ impl Scanner<'_, '_, '_> {
             0x93 => {
                 let (name, module) = (self.machine.pop()?, self.machine.pop()?);
                 let (module, name) = (self.window.text(module)?, self.window.text(name)?);
+                self.scan.findable += u64::from(module.as_deref().is_none_or(globals::is_findable));
                 let global = self.import(module, name)?;
                 self.machine.push(global)
             }
@@ -406,6 +407,8 @@ impl Scanner<'_, '_, '_> {
         let name = self.window.line()?;
         let text = |(at, length)| Value::text(at, length);
         let (module, name) = (self.window.text(text(module))?, self.window.text(text(name))?);
+        // A line that is too long for a name is none.
+        self.scan.findable += u64::from(module.as_deref().is_some_and(globals::is_findable));
         self.import(module, name)
     }
 
@@ -424,8 +427,6 @@ impl Scanner<'_, '_, '_> {
             }
             self.findings.global(display);
         }
-        let global = self.machine.global(index);
-        self.scan.findable += u64::from(globals::is_findable(&global.module));
         Ok(Value::Global(index))
     }
 

@@ -108,12 +108,12 @@ fn safetensors_that_are_a_pickle_are_told() {
 
 #[test]
 fn headers_of_safetensors_of_any_length_are_no_pickles() {
-    for length in 60..700_usize {
+    for length in (60..700_usize).chain(1100..1400) {
         let tail = r#"","b":"c"},"w":{"dtype":"U8","shape":[16],"data_offsets":[0,16]}}"#;
         let head = r#"{"__metadata__":{"a":""#;
         let Some(filling) = length.checked_sub(head.len() + tail.len()) else { continue };
         let header = [head, &"x".repeat(filling), tail].concat();
-        let bytes = [&(length as u64).to_le_bytes(), header.as_bytes(), b"\nos\nsystem\n)R..."].concat();
+        let bytes = [&(length as u64).to_le_bytes(), header.as_bytes(), b"\nsystem\n)R......"].concat();
         let seen = look(&bytes);
         let expected = (Some(Format::Safetensors), vec![], 0);
         assert_eq!((seen.format, called_code(&seen), seen.problems.len()), expected, "{length}: {seen:?}");
