@@ -14,13 +14,11 @@ mod rounds;
 #[expect(unsafe_code, reason = "vectors are loaded and stored")]
 mod armv8;
 #[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "vectors are loaded and stored")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vectors are loaded and stored")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "vectors are loaded and stored")]
 mod avx512vl;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vectors are loaded and stored")]
@@ -28,6 +26,9 @@ mod sha_ni;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "says of which types vectors are loaded")]
 mod transposed;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "vectors are loaded and stored")]
+mod ymm;
 
 mod plan;
 #[cfg(test)]
