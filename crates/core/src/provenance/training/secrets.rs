@@ -628,6 +628,18 @@ mod tests {
         assert!(!is_secret(Some("data"), base64));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_follows_a_name_that_is_left_out_is_not_written(
+            before in "[-a-zA-Z=:,;'\"{ \\\\é/@]{0,24}", between in "(=|: |=\"|: \"| )", after in "\\PC{0,24}"
+        ) {
+            let word = format!("{before} --my-name{between}SECRETWORD{after}");
+            let (written, unused) = redact_command(&["t".to_owned(), "x".to_owned(), word], &["MY_NAME".to_owned()])
+                .unwrap_or_default();
+            proptest::prop_assert!(unused.is_empty() && !written.concat().contains("SECRETWORD"), "{written:?}");
+        }
+    }
+
     #[test]
     fn what_is_named_is_left_out() {
         let line = words("python t.py --api-key k123456 --password=hunter22 last-secret HF_TOKEN=abcdefgh");
