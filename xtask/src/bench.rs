@@ -1,21 +1,23 @@
 //! `cargo xtask bench`: signs and verifies beside the reference tool, on models of the sizes that the project is
 //! judged by.
 
+mod bound;
 mod machine;
 mod measure;
 mod models;
 mod report;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
 pub(crate) use self::machine::{Facts, facts};
-use self::measure::{Comparison, compare};
+use self::measure::{Comparison, by_turns};
 pub(crate) use self::measure::{Samples, alternate, ratio};
-use self::models::{MODELS, Model, Scale};
+use self::models::{Case, MODELS, Model, Scale};
 pub(crate) use self::report::times;
 use crate::process;
 use crate::reference::Reference;
@@ -34,9 +36,12 @@ pub(crate) struct Options {
     /// Writes the result to docs/benchmarks.md.
     #[arg(long)]
     write: bool,
+    /// The `model-signing` that is written in Go, to measure too.
+    #[arg(long, value_name = "PATH")]
+    go_tool: Option<PathBuf>,
     /// The interpreter that makes the virtual environment of the reference tool.
     #[arg(long)]
-    python: Option<std::path::PathBuf>,
+    python: Option<PathBuf>,
 }
 
 /// Measures, prints the table and says which targets are reached. A missed target is no error: time depends on the
@@ -44,6 +49,7 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let theirs = Reference::install(workspace, options.python.as_deref())?;
     let ours = Tool::new("ours", workspace.build_release()?);
+    let go = options.go_tool.as_ref().map(|program| Tool::new("go", program.clone()).with_hyphens());
     let facts = machine::facts(workspace, &ours, Some(&theirs))?;
 
     let folder = tempfile::tempdir()?;
@@ -56,7 +62,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             println!("the page cache cannot hold {}: these times measure the disk", model.name);
         }
         let runs = options.runs.unwrap_or(model.runs);
-        comparisons.extend(measure_model(model, &path, [&ours, &theirs.tool], &keys, runs)?);
+        let tools = Tools { ours: &ours, theirs: &theirs, go: go.as_ref(), keys: &keys };
+        for case in model.cases {
+            comparisons.extend(tools.measure(model, case, &path, runs)?);
+        }
     }
 
     let report = report::markdown(&comparisons, &facts);
@@ -72,8 +81,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// The key pair that both tools use.
 struct Keys {
-    private: std::path::PathBuf,
-    public: std::path::PathBuf,
+    private: PathBuf,
+    public: PathBuf,
 }
 
 impl Keys {
@@ -84,19 +93,99 @@ impl Keys {
     }
 }
 
-/// Compares signing, then verifying; each tool verifies what it signed.
-fn measure_model(
-    model: &'static Model,
-    path: &Path,
-    tools: [&Tool; 2],
-    keys: &Keys,
-    runs: u32,
-) -> Result<[Comparison; 2]> {
-    let folder = tempfile::tempdir()?;
-    let signatures = tools.map(|tool| folder.path().join(tool.name));
-    let subject = |which: usize| Subject { model: path, signature: &signatures[which], symlinks: Symlinks::Refused };
-    let sign = [0, 1].map(|which| tools[which].sign(subject(which), &Method::private_key(&keys.private), &[]));
-    let verify = [0, 1].map(|which| tools[which].verify(subject(which), &Method::public_key(&keys.public)));
-    println!("==> {}, {runs} runs each", model.name);
-    Ok([compare(model, "sign", sign, runs)?, compare(model, "verify", verify, runs)?])
+/// Signs in shards, which the reference has in its library alone.
+const SHARDED: &str = "\
+import sys
+from model_signing import hashing, signing
+model, signature, key, shard_bytes = sys.argv[1:]
+shards = hashing.Config().use_shard_serialization(shard_size=int(shard_bytes))
+config = signing.Config().use_elliptic_key_signer(private_key=key).set_hashing_config(shards)
+config.sign(model, signature)
+";
+
+/// Who is measured.
+struct Tools<'a> {
+    ours: &'a Tool,
+    theirs: &'a Reference,
+    go: Option<&'a Tool>,
+    keys: &'a Keys,
+}
+
+impl Tools<'_> {
+    /// Compares signing, and verifying where the others can; each tool verifies what it signed.
+    fn measure(&self, model: &'static Model, case: &'static Case, path: &Path, runs: u32) -> Result<Vec<Comparison>> {
+        let folder = tempfile::tempdir()?;
+        let signature = |tool: &str| folder.path().join(tool);
+        println!("==> {}, {runs} runs each", report::name(model, case));
+        let least = bound::least_time(&model.paths(path), &model.segments(case.shard_bytes))?;
+
+        let shards = case.shard_bytes.map(|bytes| bytes.to_string());
+        let method = Method::private_key(&self.keys.private);
+        let sign = |tool: &Tool| {
+            let to = signature(tool.name);
+            tool.sign(Subject { model: path, signature: &to, symlinks: Symlinks::Refused }, &method, &[])
+        };
+        let ours = || {
+            let mut command = sign(self.ours);
+            command.args(shards.iter().flat_map(|bytes| ["--shard-size", bytes]));
+            command
+        };
+        let theirs = match &shards {
+            None => sign(&self.theirs.tool),
+            Some(bytes) => {
+                let mut command = self.theirs.python_command();
+                command.args(["-c", SHARDED]).arg(path).arg(signature("theirs")).arg(&self.keys.private).arg(bytes);
+                command
+            }
+        };
+        // The tool in Go has no shards.
+        let go = self.go.filter(|_| shards.is_none());
+        let signing = Commands { ours: [ours(), ours()], theirs, go: go.map(sign) };
+        let mut comparisons = vec![signing.compare(model, case, "sign", runs, least)?];
+        if shards.is_none() {
+            let method = Method::public_key(&self.keys.public);
+            let verify = |tool: &Tool| {
+                let from = signature(tool.name);
+                tool.verify(Subject { model: path, signature: &from, symlinks: Symlinks::Refused }, &method)
+            };
+            let ours = [verify(self.ours), verify(self.ours)];
+            let verifying = Commands { ours, theirs: verify(&self.theirs.tool), go: go.map(verify) };
+            comparisons.push(verifying.compare(model, case, "verify", runs, least)?);
+        }
+        let signature_bytes = fs::metadata(signature("ours")).context("no signature was written")?.len();
+        comparisons.iter_mut().for_each(|comparison| comparison.signature_bytes = signature_bytes);
+        Ok(comparisons)
+    }
+}
+
+/// The same of each tool.
+struct Commands {
+    /// The second is run with one thread.
+    ours: [Command; 2],
+    theirs: Command,
+    go: Option<Command>,
+}
+
+impl Commands {
+    fn compare(
+        self,
+        model: &'static Model,
+        case: &'static Case,
+        operation: &'static str,
+        runs: u32,
+        least: std::time::Duration,
+    ) -> Result<Comparison> {
+        let [ours, mut one_core] = self.ours;
+        one_core.args(["--jobs", "1"]);
+        let mut commands = vec![ours, self.theirs];
+        let has_one_core = case.of_one_core.is_some();
+        commands.extend(has_one_core.then_some(one_core));
+        commands.extend(self.go);
+        let mut samples = by_turns(commands, runs)?.into_iter();
+        let mut next = || samples.next().unwrap_or_default();
+        let (ours, theirs) = (next(), next());
+        let one_core = has_one_core.then(&mut next);
+        let go = samples.next();
+        Ok(Comparison { model, case, operation, ours, theirs, one_core, go, least, signature_bytes: 0 })
+    }
 }

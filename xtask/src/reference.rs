@@ -57,6 +57,11 @@ impl Reference {
         Ok(installed)
     }
 
+    /// The interpreter that has its library.
+    pub(crate) fn python_command(&self) -> Command {
+        Command::new(&self.python)
+    }
+
     /// Whether it can use PKCS#11 tokens.
     pub(crate) fn has_pkcs11(&self) -> bool {
         process::succeeds_quietly(Command::new(&self.python).args(["-c", "import PyKCS11"]))

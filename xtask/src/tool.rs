@@ -27,6 +27,8 @@ pub(crate) struct Tool {
     pub(crate) name: &'static str,
     program: PathBuf,
     environment: Vec<(&'static str, OsString)>,
+    /// Whether flags are written with hyphens alone.
+    is_hyphenated: bool,
 }
 
 /// How to sign or to verify: the subcommand, and the flags that it has of its own.
@@ -82,7 +84,16 @@ impl Method {
 impl Tool {
     /// Names a tool.
     pub(crate) fn new(name: &'static str, program: PathBuf) -> Self {
-        Self { name, program, environment: Vec::new() }
+        Self { name, program, environment: Vec::new(), is_hyphenated: false }
+    }
+
+    /// The tool, if it has flags with hyphens alone.
+    pub(crate) fn with_hyphens(self) -> Self {
+        Self { is_hyphenated: true, ..self }
+    }
+
+    fn flag(&self, flag: &str) -> String {
+        if self.is_hyphenated { flag.replace('_', "-") } else { flag.to_owned() }
     }
 
     /// The tool, run with one more environment variable.
@@ -96,7 +107,7 @@ impl Tool {
     pub(crate) fn sign(&self, subject: Subject<'_>, method: &Method, ignored: &[&str]) -> Command {
         let mut command = self.command(["sign", method.name]);
         subject.append_to(&mut command);
-        method.append_to(&mut command);
+        method.append_to(self, &mut command);
         append_ignored(&mut command, ignored);
         command
     }
@@ -105,7 +116,7 @@ impl Tool {
     pub(crate) fn verify(&self, subject: Subject<'_>, method: &Method) -> Command {
         let mut command = self.command(["verify", method.name]);
         subject.append_to(&mut command);
-        method.append_to(&mut command);
+        method.append_to(self, &mut command);
         command
     }
 
@@ -146,9 +157,9 @@ impl Tool {
 }
 
 impl Method {
-    fn append_to(&self, command: &mut Command) {
+    fn append_to(&self, tool: &Tool, command: &mut Command) {
         for (flag, value) in &self.flags {
-            command.arg(flag).arg(value);
+            command.arg(tool.flag(flag)).arg(value);
         }
     }
 }

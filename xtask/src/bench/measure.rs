@@ -7,21 +7,34 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use wait4::Wait4;
 
-use super::models::Model;
+use super::models::{Case, Model};
 use crate::process;
 
-/// One operation on one model, by both tools.
+/// One operation on one model, by the tools.
 pub(crate) struct Comparison {
     pub(crate) model: &'static Model,
+    pub(crate) case: &'static Case,
     pub(crate) operation: &'static str,
     pub(crate) ours: Samples,
     pub(crate) theirs: Samples,
+    /// Ours with one thread.
+    pub(crate) one_core: Option<Samples>,
+    /// The tool in Go.
+    pub(crate) go: Option<Samples>,
+    /// What hashing the model takes at least, on this machine in this run.
+    pub(crate) least: Duration,
+    pub(crate) signature_bytes: u64,
 }
 
 impl Comparison {
     /// How many times faster ours is.
     pub(crate) fn ratio(&self) -> f64 {
         ratio(&self.ours, &self.theirs)
+    }
+
+    /// How near ours is to what the machine allows.
+    pub(crate) fn of_bound(&self) -> f64 {
+        self.least.as_secs_f64() / self.ours.median().as_secs_f64()
     }
 }
 
@@ -87,26 +100,23 @@ impl Samples {
     }
 }
 
-/// Times one operation on one model.
-pub(crate) fn compare(
-    model: &'static Model,
-    operation: &'static str,
-    commands: [Command; 2],
-    runs: u32,
-) -> Result<Comparison> {
-    let [ours, theirs] = alternate(commands, runs)?;
-    Ok(Comparison { model, operation, ours, theirs })
+/// Runs two commands by turns.
+pub(crate) fn alternate(commands: [Command; 2], runs: u32) -> Result<[Samples; 2]> {
+    let mut samples = by_turns(commands.into(), runs)?.into_iter();
+    Ok([(); 2].map(|()| samples.next().expect("each command has its samples")))
 }
 
-/// Runs ours and theirs by turns, so that whatever slows the machine down slows both. The first run of each fills
-/// the page cache and is not counted.
-pub(crate) fn alternate([mut ours, mut theirs]: [Command; 2], runs: u32) -> Result<[Samples; 2]> {
-    Samples::default().run(&mut ours)?;
-    Samples::default().run(&mut theirs)?;
-    let mut samples = [Samples::default(), Samples::default()];
+/// Runs the commands by turns, so that whatever slows the machine down slows all. The first run of each fills the page
+/// cache and is not counted.
+pub(crate) fn by_turns(mut commands: Vec<Command>, runs: u32) -> Result<Vec<Samples>> {
+    for command in &mut commands {
+        Samples::default().run(command)?;
+    }
+    let mut samples: Vec<_> = commands.iter().map(|_| Samples::default()).collect();
     for _ in 0..runs {
-        samples[0].run(&mut ours)?;
-        samples[1].run(&mut theirs)?;
+        for (command, samples) in commands.iter_mut().zip(&mut samples) {
+            samples.run(command)?;
+        }
     }
     Ok(samples)
 }

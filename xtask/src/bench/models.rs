@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,11 +17,33 @@ pub(crate) struct Model {
     pub(crate) scale: Scale,
     /// How often each command runs by default.
     pub(crate) runs: u32,
+    /// What is promised, without and with shards.
+    pub(crate) cases: &'static [Case],
+    file_sizes: fn() -> Vec<u64>,
+}
+
+/// A way to sign a model.
+pub(crate) struct Case {
+    /// What a shard has, where files are signed in shards.
+    pub(crate) shard_bytes: Option<u64>,
     /// How many times faster than the reference tool it has to be.
     pub(crate) ratio: f64,
     /// How long it may take at most.
     pub(crate) limit: Option<Duration>,
-    file_sizes: fn() -> Vec<u64>,
+    /// How near to what the machine allows it has to be.
+    pub(crate) of_bound: Option<f64>,
+    /// How many times faster two cores have to be than one.
+    pub(crate) of_one_core: Option<f64>,
+}
+
+impl Case {
+    const fn files(ratio: f64) -> Self {
+        Self { shard_bytes: None, ratio, limit: None, of_bound: None, of_one_core: Some(1.5) }
+    }
+
+    const fn shards(shard_bytes: u64, ratio: f64) -> Self {
+        Self { shard_bytes: Some(shard_bytes), of_bound: Some(0.95), ..Self::files(ratio) }
+    }
 }
 
 /// Whether a model is measured without being asked for.
@@ -31,9 +53,6 @@ pub(crate) enum Scale {
     Large,
 }
 
-/// "No slower", within what two measurements of the same program differ by.
-const NO_SLOWER: f64 = 0.95;
-
 /// Every model.
 pub(crate) const MODELS: &[Model] = &[
     Model {
@@ -41,8 +60,7 @@ pub(crate) const MODELS: &[Model] = &[
         folder: "8KB",
         scale: Scale::Default,
         runs: 15,
-        ratio: 50.0,
-        limit: Some(Duration::from_millis(10)),
+        cases: &[Case { limit: Some(Duration::from_millis(10)), of_one_core: None, ..Case::files(100.0) }],
         file_sizes: || vec![8_000],
     },
     Model {
@@ -50,8 +68,7 @@ pub(crate) const MODELS: &[Model] = &[
         folder: "215MB",
         scale: Scale::Default,
         runs: 9,
-        ratio: 5.0,
-        limit: None,
+        cases: &[Case { of_bound: Some(0.9), ..Case::files(10.0) }],
         file_sizes: many_files,
     },
     Model {
@@ -59,20 +76,33 @@ pub(crate) const MODELS: &[Model] = &[
         folder: "2.8GB",
         scale: Scale::Default,
         runs: 5,
-        ratio: NO_SLOWER,
-        limit: None,
+        cases: &[Case { of_bound: Some(0.95), ..Case::files(2.2) }],
         file_sizes: || vec![400_000_000; 7],
     },
     Model {
+        name: "410 MB in 100,000 files",
+        folder: "410MB",
+        scale: Scale::Default,
+        runs: 3,
+        cases: &[Case::files(25.0)],
+        file_sizes: || vec![4_096; 100_000],
+    },
+    Model {
         name: "14.4 GB in 2 files",
-        folder: "14.4GB",
+        folder: "14.4GB-uneven",
         scale: Scale::Large,
         runs: 5,
-        ratio: NO_SLOWER,
-        limit: None,
-        file_sizes: || vec![7_200_000_000; 2],
+        cases: &[
+            Case { of_bound: Some(0.95), of_one_core: None, ..Case::files(1.1) },
+            Case::shards(1_000_000_000, 1.6),
+            Case::shards(128 << 20, 2.0),
+        ],
+        file_sizes: || vec![9_900_000_000, 4_500_000_000],
     },
 ];
+
+/// Files in a folder.
+const FOLDER_FILES: usize = 1_000;
 
 /// A few shards of weights, more tensors of a megabyte, and many small files: 215 MB in 180 files.
 fn many_files() -> Vec<u64> {
@@ -86,16 +116,47 @@ impl Model {
         (self.file_sizes)().iter().sum()
     }
 
+    /// Where the files are.
+    pub(crate) fn paths(&self, folder: &Path) -> Vec<PathBuf> {
+        (0..(self.file_sizes)().len()).map(|index| Self::path(folder, index)).collect()
+    }
+
+    /// How long the pieces are that get a digest each.
+    pub(crate) fn segments(&self, shard_bytes: Option<u64>) -> Vec<u64> {
+        let mut segments = Vec::new();
+        for size in (self.file_sizes)() {
+            let shard = shard_bytes.unwrap_or(u64::MAX);
+            let mut left = size;
+            while left > shard {
+                segments.push(shard);
+                left -= shard;
+            }
+            segments.push(left);
+        }
+        segments
+    }
+
+    /// The first thousand files are in the folder itself, each thousand after them in one of its own.
+    fn path(folder: &Path, index: usize) -> PathBuf {
+        match index / FOLDER_FILES {
+            0 => folder.join(format!("part-{index:03}.bin")),
+            number => folder.join(number.to_string()).join(format!("part-{index:06}.bin")),
+        }
+    }
+
     /// Writes the files into `folder`; those of an earlier run stay.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         let sizes = (self.file_sizes)();
-        let path = |index: usize| folder.join(format!("part-{index:03}.bin"));
+        let path = |index: usize| Self::path(folder, index);
         let is_written = |index: usize| fs::metadata(path(index)).is_ok_and(|file| file.len() == sizes[index]);
         let missing: Vec<usize> = (0..sizes.len()).filter(|index| !is_written(*index)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        for index in (0..sizes.len()).step_by(FOLDER_FILES) {
+            let folder = path(index).parent().map_or_else(|| folder.to_owned(), Path::to_owned);
+            fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        }
         let needed_bytes = missing.iter().map(|index| sizes[*index]).sum();
         check_disk(folder, needed_bytes)?;
         println!("==> writing {}", self.name);
@@ -126,7 +187,7 @@ fn check_disk(folder: &Path, needed_bytes: u64) -> Result<()> {
 
 /// Pseudo-random bytes that depend on the seed only. No two blocks are equal, so that no file system can share them.
 fn write_file(path: &Path, size_bytes: u64, seed: u64) -> std::io::Result<()> {
-    let mut block = vec![0; 1 << 20];
+    let mut block = vec![0; usize::try_from(size_bytes).map_or(1 << 20, |size| size.clamp(8, 1 << 20))];
     let mut state = seed;
     for word in block.chunks_exact_mut(8) {
         word.copy_from_slice(&split_mix(&mut state).to_le_bytes());
@@ -158,7 +219,19 @@ mod tests {
     #[test]
     fn models_have_the_promised_sizes() {
         let sizes: Vec<_> = MODELS.iter().map(|model| (model.total_bytes(), (model.file_sizes)().len())).collect();
-        assert_eq!(sizes, [(8_000, 1), (215_000_000, 180), (2_800_000_000, 7), (14_400_000_000, 2)]);
+        assert_eq!(
+            sizes,
+            [(8_000, 1), (215_000_000, 180), (2_800_000_000, 7), (409_600_000, 100_000), (14_400_000_000, 2)]
+        );
+    }
+
+    #[test]
+    fn shards_have_their_length_but_the_last_of_each_file() {
+        let large = MODELS.last().expect("models");
+        let shards = large.segments(Some(1_000_000_000));
+        assert_eq!((shards.len(), shards.iter().sum::<u64>()), (15, 14_400_000_000));
+        assert_eq!((shards[8], shards[9], shards[14]), (1_000_000_000, 900_000_000, 500_000_000));
+        assert_eq!(large.segments(None), [9_900_000_000, 4_500_000_000]);
     }
 
     #[test]
