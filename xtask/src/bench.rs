@@ -5,6 +5,7 @@ mod bound;
 mod machine;
 mod measure;
 mod models;
+mod picture;
 mod report;
 
 use std::fs;
@@ -74,7 +75,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let path = workspace.root.join("docs").join("benchmarks.md");
         fs::create_dir_all(workspace.root.join("docs"))?;
         fs::write(&path, report).with_context(|| format!("cannot write {}", path.display()))?;
-        println!("written to docs/benchmarks.md");
+        fs::write(path.with_extension("svg"), picture::svg(&comparisons))?;
+        println!("written to docs/benchmarks.md and docs/benchmarks.svg");
     }
     Ok(())
 }

@@ -19,6 +19,8 @@ pub(crate) struct Model {
     pub(crate) runs: u32,
     /// What is promised, without and with shards.
     pub(crate) cases: &'static [Case],
+    /// Whether it is a point of the picture, in which size is all that differs.
+    pub(crate) is_pictured: bool,
     file_sizes: fn() -> Vec<u64>,
 }
 
@@ -61,6 +63,7 @@ pub(crate) const MODELS: &[Model] = &[
         scale: Scale::Default,
         runs: 15,
         cases: &[Case { limit: Some(Duration::from_millis(10)), of_one_core: None, ..Case::files(100.0) }],
+        is_pictured: true,
         file_sizes: || vec![8_000],
     },
     Model {
@@ -69,6 +72,7 @@ pub(crate) const MODELS: &[Model] = &[
         scale: Scale::Default,
         runs: 9,
         cases: &[Case { of_bound: Some(0.9), ..Case::files(10.0) }],
+        is_pictured: true,
         file_sizes: many_files,
     },
     Model {
@@ -77,6 +81,7 @@ pub(crate) const MODELS: &[Model] = &[
         scale: Scale::Default,
         runs: 5,
         cases: &[Case { of_bound: Some(0.95), ..Case::files(2.2) }],
+        is_pictured: true,
         file_sizes: || vec![400_000_000; 7],
     },
     Model {
@@ -85,6 +90,7 @@ pub(crate) const MODELS: &[Model] = &[
         scale: Scale::Default,
         runs: 3,
         cases: &[Case::files(25.0)],
+        is_pictured: false,
         file_sizes: || vec![4_096; 100_000],
     },
     Model {
@@ -97,6 +103,7 @@ pub(crate) const MODELS: &[Model] = &[
             Case::shards(1_000_000_000, 1.6),
             Case::shards(128 << 20, 2.0),
         ],
+        is_pictured: true,
         file_sizes: || vec![9_900_000_000, 4_500_000_000],
     },
 ];

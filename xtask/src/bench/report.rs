@@ -26,6 +26,8 @@ all do, it is the bytes by `cores / (1/k + 1/r)`; or the longest file or shard b
 that takes longer. Starting the process, listing the files and signing are not in it.
 ";
 
+const PICTURE: &str = "![throughput against size](benchmarks.svg)";
+
 const AGAIN: &str = "\
 `cargo xtask bench` measures again, `--large` adds the largest model (14.4 GB of disk, and as much memory for the page
 cache), `--go-tool PATH` the tool in Go, and `--write` replaces this file.
@@ -33,7 +35,7 @@ cache), `--go-tool PATH` the tool in Go, and `--write` replaces this file.
 
 /// The whole report.
 pub(crate) fn markdown(comparisons: &[Comparison], facts: &Facts) -> String {
-    let mut text = format!("# Benchmarks\n\n{HOW}\n{}\n## Targets\n\n", table(comparisons));
+    let mut text = format!("# Benchmarks\n\n{HOW}\n{PICTURE}\n\n{}\n## Targets\n\n", table(comparisons));
     for comparison in comparisons {
         text.push_str(&targets(comparison));
     }
