@@ -48,9 +48,14 @@ fn test(outcome: &mut Outcome, workspace: &Workspace, softhsm: SoftHsm) -> Resul
     if softhsm == SoftHsm::Required {
         command.env("MODEL_SIGNING_REQUIRE_SOFTHSM", "1");
     }
-    let name = process::describe(&command);
+    count_tests(outcome, &mut command)
+}
+
+/// Runs a command that runs tests, and counts them.
+pub(crate) fn count_tests(outcome: &mut Outcome, command: &mut Command) -> Result<()> {
+    let name = process::describe(command);
     println!("==> {name}");
-    let passed = process::tee(&mut command, |line| {
+    let passed = process::tee(command, |line| {
         if let Some(counts) = test_result(line) {
             *outcome += counts;
         }

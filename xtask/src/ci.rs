@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
-use crate::{check, debian, deploy, e2e, fuzz, go, interop, slsa_verifier, train};
+use crate::{arm, check, debian, deploy, e2e, fuzz, go, interop, slsa_verifier, train};
 
 const FUZZ_SECONDS: u64 = 10;
 
@@ -27,6 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
         }
     };
     add("check", check::run(workspace, softhsm));
+    add("arm", arm::run(workspace));
     add("interop", interop::run(workspace, None));
     match go::missing() {
         None => {

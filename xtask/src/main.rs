@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool that prints")]
 
+mod arm;
 mod bench;
 mod check;
 mod ci;
@@ -87,10 +88,12 @@ enum Task {
         #[arg(long)]
         python: Option<PathBuf>,
     },
+    /// The tests of model-hash on Arm, in an emulator.
+    Arm,
     /// Opens a page on loopback as a browser does: what e2e names in `BROWSER`.
     #[command(hide = true)]
     Browse { url: String },
-    /// Everything that CI runs on Linux: check, interop, e2e, slsa-verifier, two rows of train, deploy, and a short run of each fuzz target.
+    /// Everything that CI runs on Linux: check, arm, interop, e2e, slsa-verifier, two rows of train, deploy, and a short run of each fuzz target.
     Ci,
 }
 
@@ -112,6 +115,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::SlsaVerifier(options) => slsa_verifier::run(&workspace()?, &options)?,
         Task::Train(options) => train::run(&workspace()?, &options)?,
         Task::Deploy { python } => deploy::run(&workspace()?, python.as_deref())?,
+        Task::Arm => arm::run(&workspace()?)?,
         Task::Ci => ci::run(&workspace()?)?,
         Task::Bench(options) => return bench::run(&workspace()?, &options).map(|()| ExitCode::SUCCESS),
         Task::BenchTracing(options) => return tracing::run(&workspace()?, &options).map(|()| ExitCode::SUCCESS),
