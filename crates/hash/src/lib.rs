@@ -30,5 +30,5 @@ mod subtree;
 pub use algorithm::{Digest, HashAlgorithm, InvalidDigest};
 pub use engine::{Options, hash_segments};
 pub use sha256::{Sha256Kernel, UnknownKernel};
-pub use source::{HashError, ReadAt, ReadError, Segment, Source};
+pub use source::{HashError, ReadAt, ReadError, Segment, Source, nothing_beyond};
 pub use stream::Stream;

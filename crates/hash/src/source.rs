@@ -20,20 +20,31 @@ pub trait ReadAt {
     /// The operating system's error.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Called once after the last byte that was asked for has been read. `end` is where the file has to end, if that was read.
+    /// Called once after the last byte that was asked for has been read. `end` is where the file has to end, unless a
+    /// read has seen it.
     ///
     /// # Errors
     /// An error here voids the digest: [`ReadError::Changed`] says that the bytes may be of two versions,
     /// [`ReadError::Grown`] that there are bytes beyond `end`.
     fn finish(&self, end: Option<u64>) -> Result<(), ReadError> {
-        let Some(end) = end else { return Ok(()) };
-        loop {
-            match self.read_at(&mut [0], end) {
-                Ok(0) => return Ok(()),
-                Ok(_) => return Err(ReadError::Grown { expected_bytes: end }),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(ReadError::Io(error)),
-            }
+        match end {
+            Some(end) => nothing_beyond(self, end),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Checks that a file has no byte at `end`.
+///
+/// # Errors
+/// [`ReadError::Grown`] if it has, or the operating system's error.
+pub fn nothing_beyond<R: ReadAt + ?Sized>(file: &R, end: u64) -> Result<(), ReadError> {
+    loop {
+        match file.read_at(&mut [0], end) {
+            Ok(0) => return Ok(()),
+            Ok(_) => return Err(ReadError::Grown { expected_bytes: end }),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ReadError::Io(error)),
         }
     }
 }

@@ -6,10 +6,11 @@
 
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
-/// Bytes of one subtree: a power of two, large enough that opening the file again does not show.
+/// Bytes of one subtree at least: a power of two, large enough that opening the file again does not show.
 pub(crate) const SUBTREE_BYTES: u64 = 2 << 20;
 
-/// Starts the subtree at byte `offset` of its input. Feed it at most [`SUBTREE_BYTES`].
+/// Starts the subtree at byte `offset` of its input, a multiple of its length, which is [`SUBTREE_BYTES`] or twice, four
+/// times, … as much.
 pub(crate) fn start(offset: u64) -> blake3::Hasher {
     debug_assert!(offset.is_multiple_of(SUBTREE_BYTES));
     let mut hasher = blake3::Hasher::new();

@@ -145,3 +145,25 @@ fn every_hash_kernel_gives_the_same_digest() {
     }
     sandbox.fails_as(&mut with("mmx"), 2, &["expected the name of a SHA-256 kernel (avx512, ", "found `mmx`"]);
 }
+
+/// However many threads, no more files are open than a process may have.
+#[cfg(unix)]
+#[test]
+fn a_low_limit_of_open_files_is_kept() {
+    let sandbox = Sandbox::empty();
+    for index in 0..120 {
+        sandbox.write(&format!("model/{index}"), vec![index as u8; 70_000]);
+    }
+    let expected = sandbox.ok("digest model").stdout;
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 40 && exec \"$0\" digest model --jobs 64", env!("CARGO_BIN_EXE_model-signing")]);
+    let limited = run(command.current_dir(sandbox.path(".")).env_clear());
+    assert_eq!((limited.code, limited.stdout), (Some(0), expected), "{}", limited.stderr);
+}
+
+/// A file of which the system does not know how long it is.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_with_more_bytes_than_its_length_is_refused() {
+    Sandbox::empty().fails("digest /proc/version", 3, &["`version` grew while it was being read", "expected 0 bytes"]);
+}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, Metadata, OpenOptions};
-use model_hash::{ReadAt, ReadError};
+use model_hash::{ReadAt, ReadError, nothing_beyond};
 
 use super::path::{ModelPath, display_os_name};
 use super::walk::{self, Finding, Problem, SymlinkPolicy, Unlisted, WalkRules, Walked, special_kind};
@@ -121,8 +121,12 @@ impl ModelSource for LocalModel {
             Some(target) => open_ambient(target),
         };
         let file = file.map_err(ReadError::Io)?;
-        // That it is the file that was listed is seen when all has been read.
-        Ok(Box::new(OpenFile { file, stamp: &local.stamp }))
+        let open = OpenFile { file, stamp: &local.stamp };
+        // A small file is soon read, and then looked at; a long one, or what a link leads to, is not read in vain.
+        if local.link_target.is_some() || local.stamp.length_bytes > SMALL_BYTES {
+            open.check_stamp()?;
+        }
+        Ok(Box::new(open))
     }
 }
 
@@ -157,6 +161,9 @@ impl Stamp {
     }
 }
 
+/// Files up to this length are looked at once.
+const SMALL_BYTES: u64 = 64 << 10;
+
 struct OpenFile<'a> {
     file: File,
     stamp: &'a Stamp,
@@ -173,8 +180,18 @@ impl ReadAt for OpenFile<'_> {
         cap_std::fs::FileExt::seek_read(&self.file, buffer, offset)
     }
 
-    /// The length is part of what is compared: nothing is read beyond the end.
-    fn finish(&self, _: Option<u64>) -> Result<(), ReadError> {
+    fn finish(&self, end: Option<u64>) -> Result<(), ReadError> {
+        // Not every file system says how long a file is.
+        if let Some(end) = end {
+            nothing_beyond(self, end)?;
+        }
+        self.check_stamp()
+    }
+}
+
+impl OpenFile<'_> {
+    /// Whether it is the file that was listed, as it was then.
+    fn check_stamp(&self) -> Result<(), ReadError> {
         let metadata = self.file.metadata().map_err(ReadError::Io)?;
         let now = Stamp::of(&metadata);
         if now == *self.stamp {

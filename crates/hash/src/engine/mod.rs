@@ -28,13 +28,13 @@ const ALONE_BYTES: usize = 256 << 10;
 const SPAWN_THRESHOLD_BYTES: u64 = 1 << 20;
 /// What opening and closing a file costs, in bytes that could be hashed in that time.
 const OPEN_COST_BYTES: u64 = 16 << 10;
-/// Files that may be open at once where nothing is known of the limit: half of the usual one.
+/// Files that are open at once at most: half of what a process usually may have.
 const OPEN_LIMIT: usize = 512;
 
 /// How to hash: on how many cores, and who watches.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// Workers at most, each with buffers of about 512 KiB and up to 16 open files.
+    /// Workers at most, each with up to 16 open files and buffers of up to 1 MiB, and as much again where another reads for it.
     pub jobs: NonZeroUsize,
     /// The SHA-256 kernel to use; without one, the best for as many streams as there are.
     pub kernel: Option<Sha256Kernel>,
@@ -71,6 +71,15 @@ struct Failure {
     error: ReadError,
 }
 
+impl Failure {
+    /// Whether this is what is told, of both: the first segment's, and rather why something can't be read than that nobody
+    /// wants it read any more.
+    fn is_told_before(&self, other: &Self) -> bool {
+        let key = |failure: &Self| (matches!(failure.error, ReadError::Cancelled), failure.segment);
+        key(self) < key(other)
+    }
+}
+
 /// Hashes every segment, returning the digests in the order of `segments`.
 ///
 /// Memory is bounded by the buffers of the workers and the digests, whatever the segments' size. SHA-256 and BLAKE2b take
@@ -101,9 +110,9 @@ fn in_lanes<A: Streams>(
     source: &dyn Source,
     options: &Options<'_>,
 ) -> Result<Vec<Digest>, Failure> {
-    let workers = workers(segments.iter().map(Segment::length_bytes), options);
-    let pool = Pool::new(algorithm, segments, workers, OPEN_LIMIT.max(workers));
-    let outcomes = on_workers(workers, || Worker::new(algorithm, segments, source, options, &pool).work());
+    let jobs = jobs(segments.iter().map(Segment::length_bytes), options);
+    let pool = Pool::new(algorithm, segments, jobs, open_limit());
+    let outcomes = on_workers(pool.workers(), || Worker::new(algorithm, segments, source, options, &pool).work());
     if let Some(failure) = pool.into_failure() {
         return Err(failure);
     }
@@ -114,16 +123,27 @@ fn in_lanes<A: Streams>(
     Ok(digests.into_iter().map(|digest| digest.expect("no worker failed, so every segment has its digest")).collect())
 }
 
-/// How many workers are worth starting.
-fn workers(lengths: impl Iterator<Item = u64>, options: &Options<'_>) -> usize {
+/// How many workers may be worth starting.
+fn jobs(lengths: impl Iterator<Item = u64>, options: &Options<'_>) -> usize {
     let cost = lengths.map(|length| length.saturating_add(OPEN_COST_BYTES)).fold(0, u64::saturating_add);
     if cost < SPAWN_THRESHOLD_BYTES { 1 } else { options.jobs.get() }
 }
 
-/// Runs `work` on so many threads, of which this is one.
+/// How many files this may have open: half of what the process may.
+fn open_limit() -> usize {
+    #[cfg(unix)]
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    #[cfg(not(unix))]
+    let limit: Option<u64> = None;
+    let half = limit.map_or(OPEN_LIMIT, |limit| usize::try_from(limit / 2).unwrap_or(OPEN_LIMIT));
+    half.clamp(1, OPEN_LIMIT)
+}
+
+/// Runs `work` on so many threads, of which this is one. Where there can't be so many, there are fewer.
 fn on_workers<T: Send>(workers: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(&work)).collect();
+        let start = |_| std::thread::Builder::new().spawn_scoped(scope, &work).ok();
+        let others: Vec<_> = (1..workers).map_while(start).collect();
         let mut outcomes = vec![work()];
         for other in others {
             outcomes.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -151,6 +171,32 @@ fn read_exactly(reader: &dyn ReadAt, buffer: &mut [u8], offset: u64, end: u64) -
         }
     }
     Ok(())
+}
+
+/// Reads a whole segment, which `buffer` has one byte more than. That byte is there only if the file has grown; a read that
+/// ends before it has seen the end.
+fn read_to_end(reader: &dyn ReadAt, buffer: &mut [u8], offset: u64) -> Result<(), ReadError> {
+    let expected = buffer.len() - 1;
+    let expected_bytes = offset + expected as u64;
+    let mut filled = 0;
+    loop {
+        let wanted = buffer.len() - filled;
+        match reader.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) if filled == expected => return Ok(()),
+            Ok(0) => return Err(ReadError::Truncated { expected_bytes, found_bytes: offset + filled as u64 }),
+            Ok(length) => {
+                filled += length;
+                if filled > expected {
+                    return Err(ReadError::Grown { expected_bytes });
+                }
+                if filled == expected && length < wanted {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ReadError::Io(error)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -227,6 +273,43 @@ mod tests {
         let segment = Segment { file: 0, start: 10, end: 20, reaches_end: false };
         let digests = hash_segments(HashAlgorithm::Sha256, &[segment], &files, &options(1)).expect("hashes");
         assert_eq!(digests[0], HashAlgorithm::Sha256.digest(&files.0[0][10..20]));
+    }
+
+    #[test]
+    fn a_byte_beyond_a_small_file_is_seen_and_no_byte_of_another_segment_is() {
+        let files = Memory(vec![bytes(1_000)]);
+        for algorithm in HashAlgorithm::ALL {
+            for length in [0, 1, 64, 999] {
+                let grown = hash_segments(algorithm, &[whole(0, length)], &files, &options(1)).expect_err("grown");
+                let expected = length as u64;
+                assert!(
+                    matches!(grown.error, ReadError::Grown { expected_bytes } if expected_bytes == expected),
+                    "{grown}"
+                );
+                let part = Segment { reaches_end: false, ..whole(0, length) };
+                let digests = hash_segments(algorithm, &[part], &files, &options(1)).expect("hashes");
+                assert_eq!(digests[0], algorithm.digest(&files.0[0][..length]));
+            }
+        }
+    }
+
+    #[test]
+    fn any_number_of_jobs_is_taken() {
+        let files = Memory(vec![bytes(3 << 20)]);
+        let options = Options { jobs: NonZeroUsize::MAX, ..Options::default() };
+        for algorithm in HashAlgorithm::ALL {
+            let digests = hash_segments(algorithm, &[whole(0, 3 << 20)], &files, &options).expect("hashes");
+            assert_eq!(digests[0], algorithm.digest(&files.0[0]));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_rather_than_that_it_was_cancelled() {
+        let failure = |segment, error| Failure { segment, error };
+        let broken = || ReadError::Io(io::ErrorKind::InvalidData.into());
+        assert!(failure(5, broken()).is_told_before(&failure(0, ReadError::Cancelled)));
+        assert!(failure(1, broken()).is_told_before(&failure(2, broken())));
+        assert!(!failure(2, ReadError::Cancelled).is_told_before(&failure(2, ReadError::Cancelled)));
     }
 
     #[test]

@@ -19,9 +19,13 @@ const LONG_TURNS_BYTES: u64 = 64 << 20;
 const LONG_TURN: usize = 4;
 /// What is left of a stream that is worth having another worker read it.
 const RELAY_BYTES: u64 = 8 << 20;
-/// Files of small segments that are hashed together, and their bytes.
-const BATCH_FILES: usize = 128;
+/// Files of small segments that are hashed together, and bytes that are enough if there is a file for each lane.
+const LEAST_BATCH_FILES: usize = 8;
+const MOST_BATCH_FILES: usize = 128;
 const BATCH_BYTES: u64 = 256 << 10;
+const MOST_BATCH_BYTES: u64 = 1 << 20;
+/// Batches for each worker, so that all end at about the same time.
+const BATCHES_PER_WORKER: usize = 4;
 /// How much slower a choice may be than the one that seems best, if it is the faster one for all streams together: what is
 /// expected of a stream that always has as many beside it is too much.
 const TOLERANCE: f64 = 1.06;
@@ -117,7 +121,7 @@ struct Shared<'s, S> {
 }
 
 impl<'s, A: Streams> Pool<'s, A> {
-    pub(super) fn new(algorithm: &'s A, segments: &'s [Segment], workers: usize, open_limit: usize) -> Self {
+    pub(super) fn new(algorithm: &'s A, segments: &'s [Segment], jobs: usize, open_limit: usize) -> Self {
         let (mut large, mut small) = (Vec::new(), Vec::new());
         let mut left_bytes = 0u64;
         for (index, segment) in segments.iter().enumerate() {
@@ -129,7 +133,10 @@ impl<'s, A: Streams> Pool<'s, A> {
             }
         }
         large.sort_by_key(|index| std::cmp::Reverse(segments[*index].length_bytes()));
-        let batches = batches(segments, &small);
+        // Two can work on a large one.
+        let most_workers = (2 * large.len()).saturating_add(small.len().div_ceil(LEAST_BATCH_FILES));
+        let workers = jobs.min(most_workers).min(open_limit).max(1);
+        let batches = batches(segments, &small, workers, algorithm.width());
         let shared = Shared {
             idle: BinaryHeap::new(),
             next_large: 0,
@@ -143,6 +150,10 @@ impl<'s, A: Streams> Pool<'s, A> {
         };
         let (shared, changed) = (Mutex::new(shared), Condvar::new());
         Self { algorithm, workers, open_limit, segments, large, small, batches, shared, changed }
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        self.workers
     }
 
     /// Takes back what is left of the last turn, in which `ended` streams ended and `bytes` were hashed, and gives the next.
@@ -181,7 +192,7 @@ impl<'s, A: Streams> Pool<'s, A> {
     /// Ends the work of all. The failure of the first segment counts.
     pub(super) fn fail(&self, failure: Failure) {
         let mut shared = self.lock();
-        if shared.failure.as_ref().is_none_or(|first| failure.segment < first.segment) {
+        if shared.failure.as_ref().is_none_or(|first| failure.is_told_before(first)) {
             shared.failure = Some(failure);
         }
         self.stop_with(&mut shared);
@@ -283,12 +294,16 @@ impl<'s, A: Streams> Pool<'s, A> {
 }
 
 /// Runs of small segments.
-fn batches(segments: &[Segment], small: &[usize]) -> Vec<Range<usize>> {
+fn batches(segments: &[Segment], small: &[usize], workers: usize, width: usize) -> Vec<Range<usize>> {
+    let share = small.len().div_ceil(workers * BATCHES_PER_WORKER);
+    let most_files = share.clamp(LEAST_BATCH_FILES, MOST_BATCH_FILES);
     let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (place, index) in small.iter().enumerate() {
         let length = segments[*index].length_bytes();
-        if place > start && (place - start >= BATCH_FILES || bytes + length > BATCH_BYTES) {
+        let files = place - start;
+        let is_enough = files >= width && bytes + length > BATCH_BYTES;
+        if files >= most_files || is_enough || (files > 0 && bytes + length > MOST_BATCH_BYTES) {
             batches.push(start..place);
             (start, bytes) = (place, 0);
         }

@@ -1,7 +1,8 @@
 //! One worker reads what another hashes, where a stream alone decides when all is done.
 
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use super::streams::ROOM_BLOCKS;
 use super::{ALONE_BYTES, read_exactly};
@@ -10,6 +11,8 @@ use crate::{ReadAt, ReadError};
 
 /// Buffers between the two.
 const BUFFERS: usize = 4;
+/// How long somebody waits for what is read before they look whether it is still wanted.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A buffer, and how many bytes of it were read.
 pub(super) struct Filled {
@@ -21,6 +24,14 @@ pub(super) struct Filled {
 pub(super) enum Read<'s> {
     Bytes(Filled),
     End(Box<dyn ReadAt + Send + 's>),
+}
+
+/// What came from the other worker.
+pub(super) enum Next<'s> {
+    Read(Result<Read<'s>, ReadError>),
+    NotYet,
+    /// The work of all has been ended.
+    Nothing,
 }
 
 /// What is to be read for another worker.
@@ -71,9 +82,12 @@ impl<'s> Relayed<'s> {
         }
     }
 
-    /// None if the work of all has been ended.
-    pub(super) fn next(&self) -> Option<Result<Read<'s>, ReadError>> {
-        self.full.recv().ok()
+    pub(super) fn next(&self) -> Next<'s> {
+        match self.full.recv_timeout(PATIENCE) {
+            Ok(read) => Next::Read(read),
+            Err(RecvTimeoutError::Timeout) => Next::NotYet,
+            Err(RecvTimeoutError::Disconnected) => Next::Nothing,
+        }
     }
 
     pub(super) fn give_back(&self, buffer: Vec<Block>) {

@@ -5,18 +5,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use blake3::hazmat::ChainingValue;
 
-use super::{Failure, Options, read_exactly, workers};
+use super::{Failure, Options, jobs, read_exactly};
 use crate::subtree::{self, SUBTREE_BYTES};
 use crate::{Digest, ReadError, Segment, Source};
 
 /// Bytes that each worker reads at a time: fits in a core's own cache beside the hash state.
 const BUFFER_BYTES: usize = 256 << 10;
+/// What a segment is divided into at most, about.
+const MOST_SUBTREES: u64 = 1 << 16;
 
 pub(super) fn hash(segments: &[Segment], source: &dyn Source, options: &Options<'_>) -> Result<Vec<Digest>, Failure> {
     let units = plan(segments);
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let queue = Queue { segments, source, options, units: &units, next, failed };
-    let workers = workers(units.iter().map(|unit| unit.length), options).min(units.len()).max(1);
+    let workers = jobs(units.iter().map(|unit| unit.length), options).min(units.len()).max(1);
     let outcomes = super::on_workers(workers, || queue.work());
     collect(segments, &units, outcomes)
 }
@@ -42,10 +44,12 @@ fn plan(segments: &[Segment]) -> Vec<Unit> {
     let mut units = Vec::with_capacity(segments.len());
     for (index, segment) in segments.iter().enumerate() {
         let length = segment.length_bytes();
-        if length > SUBTREE_BYTES {
+        // However long a sparse file is, its units are few.
+        let subtree_bytes = SUBTREE_BYTES.max((length / MOST_SUBTREES).next_power_of_two());
+        if length > subtree_bytes {
             let mut start = 0;
             while start < length {
-                let piece = SUBTREE_BYTES.min(length - start);
+                let piece = subtree_bytes.min(length - start);
                 units.push(Unit { segment: index, start, length: piece, subtree: true });
                 start += piece;
             }
@@ -95,6 +99,7 @@ impl Queue<'_> {
 
     fn hash_unit(&self, unit: &Unit, buffer: &mut Vec<u8>) -> Result<Output, ReadError> {
         let segment = &self.segments[unit.segment];
+        self.options.check_cancelled()?;
         let reader = self.source.open(segment.file)?;
         let start = segment.start + unit.start;
         let end = start + unit.length;
@@ -135,7 +140,7 @@ fn collect(segments: &[Segment], units: &[Unit], outcomes: Vec<Outcome>) -> Resu
             }
         }
         if let Some(failure) = outcome.failure
-            && first.as_ref().is_none_or(|first| failure.segment < first.segment)
+            && first.as_ref().is_none_or(|first| failure.is_told_before(first))
         {
             first = Some(failure);
         }
@@ -149,4 +154,18 @@ fn collect(segments: &[Segment], units: &[Unit], outcomes: Vec<Outcome>) -> Resu
         digests[group[0].0] = Some(Digest::Blake3(subtree::merge(&values)));
     }
     Ok(digests.into_iter().map(|digest| digest.expect("no worker failed, so every unit has its output")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_of_any_length_has_few_units() {
+        for length in [1u64 << 40, (1 << 50) + 1, u64::MAX >> 1] {
+            let units = plan(&[Segment { file: 0, start: 0, end: length, reaches_end: true }]);
+            assert!(units.len() <= 2 << 16, "{length}: {}", units.len());
+            assert_eq!(units.iter().map(|unit| unit.length).sum::<u64>(), length);
+        }
+    }
 }

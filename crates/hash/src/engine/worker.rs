@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::pool::{Pool, Stream, Work};
-use super::relay::{Filled, Read, Relayed};
+use super::relay::{Filled, Next, Read, Relayed};
 use super::streams::{Piece, ROOM_BLOCKS, Streams};
-use super::{ALONE_BYTES, Failure, Options, buffer_bytes, read_exactly};
+use super::{ALONE_BYTES, Failure, Options, buffer_bytes, read_exactly, read_to_end};
 use crate::sha256::{BLOCK_BYTES, Block};
 use crate::{Digest, ReadError, Segment, Source};
 
@@ -78,8 +78,9 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
     ) -> Result<(Vec<Stream<'s, A::State>>, usize, u64), Failure> {
         let (mut ended, mut bytes) = (0, 0);
         for _ in 0..buffers {
-            let Some(first) = streams.first() else { break };
-            self.options.check_cancelled().map_err(|error| Failure { segment: first.segment, error })?;
+            if streams.is_empty() {
+                break;
+            }
             let room = buffer_bytes(streams.len()) / BLOCK_BYTES + ROOM_BLOCKS;
             self.buffer.resize((room * streams.len()).max(self.buffer.len()), [0; BLOCK_BYTES]);
             let mut pieces = Vec::with_capacity(streams.len());
@@ -89,6 +90,7 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
                 let most = (room - ROOM_BLOCKS) * BLOCK_BYTES;
                 let length = usize::try_from(stream.left_bytes()).map_or(most, |left| left.min(most));
                 let failed = |error| Failure { segment: stream.segment, error };
+                self.options.check_cancelled().map_err(failed)?;
                 let reader = match &mut stream.reader {
                     Some(reader) => reader,
                     unopened => unopened.insert(self.source.open(segment.file).map_err(failed)?),
@@ -120,9 +122,13 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
         relayed.begin();
         loop {
             self.options.check_cancelled().map_err(failed)?;
-            // Somebody else's failure has ended it.
-            let Some(read) = relayed.next() else { return Ok(()) };
-            match read.map_err(failed)? {
+            let read = match relayed.next() {
+                Next::Read(read) => read.map_err(failed)?,
+                Next::NotYet => continue,
+                // Somebody else's failure has ended it.
+                Next::Nothing => return Ok(()),
+            };
+            match read {
                 Read::Bytes(Filled { mut buffer, length }) => {
                     stream.offset += length as u64;
                     let ends = (stream.offset == stream.end).then_some(self.segments[segment].length_bytes());
@@ -169,10 +175,14 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
             let read = |bytes: &mut [u8]| -> Result<(), ReadError> {
                 self.options.check_cancelled()?;
                 let reader = self.source.open(segment.file)?;
-                read_exactly(&*reader, bytes, segment.start, segment.end)?;
-                reader.finish(segment.reaches_end.then_some(segment.end))
+                if segment.reaches_end {
+                    read_to_end(&*reader, &mut bytes[..=length], segment.start)?;
+                } else {
+                    read_exactly(&*reader, &mut bytes[..length], segment.start, segment.end)?;
+                }
+                reader.finish(None)
             };
-            read(&mut buffer.as_flattened_mut()[..length]).map_err(|error| Failure { segment: *index, error })?;
+            read(buffer.as_flattened_mut()).map_err(|error| Failure { segment: *index, error })?;
             hashed += length_bytes;
             pieces.push(Piece { state, buffer, length, ends: Some(length_bytes) });
         }
