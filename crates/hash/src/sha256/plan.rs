@@ -23,7 +23,9 @@ impl Plan {
             Some(kernel) => vec![kernel],
             None => Sha256Kernel::available().collect(),
         };
-        Self(std::array::from_fn(|index| best(&kernels, index + 1)))
+        // Asked once: in a virtual machine the host answers, which takes longer than all the rest.
+        let is_amd = is_amd();
+        Self(std::array::from_fn(|index| best(&kernels, index + 1, is_amd)))
     }
 
     pub(crate) fn choice(&self, streams: usize) -> Choice {
@@ -37,11 +39,11 @@ impl Plan {
     }
 }
 
-fn best(kernels: &[Sha256Kernel], streams: usize) -> Choice {
+fn best(kernels: &[Sha256Kernel], streams: usize, is_amd: bool) -> Choice {
     let mut best = Choice { kernel: Sha256Kernel::Portable, lanes: 1, rate: 0.0 };
     for kernel in kernels {
         for lanes in 1..=streams.min(kernel.width()) {
-            let rate = rate(*kernel, lanes);
+            let rate = rate(*kernel, lanes, is_amd);
             if rate > best.rate {
                 best = Choice { kernel: *kernel, lanes, rate };
             }
@@ -51,7 +53,7 @@ fn best(kernels: &[Sha256Kernel], streams: usize) -> Choice {
 }
 
 /// How fast a kernel is with some number of streams, where one alone through SHA-NI is 1, as `cargo bench` measures it.
-fn rate(kernel: Sha256Kernel, lanes: usize) -> f64 {
+fn rate(kernel: Sha256Kernel, lanes: usize, is_amd: bool) -> f64 {
     // Lanes without a stream cost as much as others.
     let share = lanes as f64 / kernel.width() as f64;
     match kernel {
@@ -59,7 +61,7 @@ fn rate(kernel: Sha256Kernel, lanes: usize) -> f64 {
         Sha256Kernel::Avx512Vl => 1.78 * share,
         Sha256Kernel::Avx2 => 0.95 * share,
         // AMD's processors begin a round while another is under way; Intel's gain less by that.
-        Sha256Kernel::ShaNi if is_amd() => [1.0, 1.72, 1.79, 1.79, 1.79, 1.8][lanes.clamp(1, 6) - 1],
+        Sha256Kernel::ShaNi if is_amd => [1.0, 1.72, 1.79, 1.79, 1.79, 1.8][lanes.clamp(1, 6) - 1],
         Sha256Kernel::ShaNi => [1.0, 1.15, 1.22, 1.24, 1.24, 1.25][lanes.clamp(1, 6) - 1],
         Sha256Kernel::Armv8Sha2 => [1.0, 1.8, 2.0, 2.05][lanes.clamp(1, 4) - 1],
         // Chosen where there are none of the instructions above, or too few streams for those that there are.
