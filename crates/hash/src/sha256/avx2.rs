@@ -4,8 +4,8 @@ use std::arch::x86_64::{
     __m256i, _mm256_and_si256, _mm256_or_si256, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_xor_si256,
 };
 
-use super::rounds::{compress_block, sixteen_rounds};
-use super::ymm::{self, add, eight_streams, splat};
+use super::rounds::{compress_block, sigmas, sixteen_rounds};
+use super::ymm::{self, add, eight_streams, shift, splat};
 
 eight_streams!("avx2");
 
@@ -34,26 +34,4 @@ fn rotate<const RIGHT: i32, const LEFT: i32>(word: __m256i) -> __m256i {
     _mm256_or_si256(_mm256_srli_epi32::<RIGHT>(word), _mm256_slli_epi32::<LEFT>(word))
 }
 
-#[inline]
-#[target_feature(enable = "avx2")]
-fn big_sigma0(a: __m256i) -> __m256i {
-    exclusive_or(rotate::<2, 30>(a), rotate::<13, 19>(a), rotate::<22, 10>(a))
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn big_sigma1(e: __m256i) -> __m256i {
-    exclusive_or(rotate::<6, 26>(e), rotate::<11, 21>(e), rotate::<25, 7>(e))
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn small_sigma0(word: __m256i) -> __m256i {
-    exclusive_or(rotate::<7, 25>(word), rotate::<18, 14>(word), _mm256_srli_epi32::<3>(word))
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn small_sigma1(word: __m256i) -> __m256i {
-    exclusive_or(rotate::<17, 15>(word), rotate::<19, 13>(word), _mm256_srli_epi32::<10>(word))
-}
+sigmas!("avx2", __m256i);

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 
 use super::lanes;
-use super::rounds::{compress_block, sixteen_rounds};
+use super::rounds::{compress_block, sigmas, sixteen_rounds};
 use super::transposed::{self, Transposed};
 use super::{Block, Lane};
 
@@ -116,26 +116,17 @@ fn majority(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
     _mm512_ternarylogic_epi32::<0xe8>(a, b, c)
 }
 
+/// Rotates right by `RIGHT`; the instruction needs no `LEFT`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn big_sigma0(a: __m512i) -> __m512i {
-    exclusive_or(_mm512_ror_epi32::<2>(a), _mm512_ror_epi32::<13>(a), _mm512_ror_epi32::<22>(a))
+fn rotate<const RIGHT: i32, const LEFT: i32>(word: __m512i) -> __m512i {
+    _mm512_ror_epi32::<RIGHT>(word)
 }
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn big_sigma1(e: __m512i) -> __m512i {
-    exclusive_or(_mm512_ror_epi32::<6>(e), _mm512_ror_epi32::<11>(e), _mm512_ror_epi32::<25>(e))
+fn shift<const BITS: u32>(word: __m512i) -> __m512i {
+    _mm512_srli_epi32::<BITS>(word)
 }
 
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn small_sigma0(word: __m512i) -> __m512i {
-    exclusive_or(_mm512_ror_epi32::<7>(word), _mm512_ror_epi32::<18>(word), _mm512_srli_epi32::<3>(word))
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn small_sigma1(word: __m512i) -> __m512i {
-    exclusive_or(_mm512_ror_epi32::<17>(word), _mm512_ror_epi32::<19>(word), _mm512_srli_epi32::<10>(word))
-}
+sigmas!("avx512f", __m512i);

@@ -121,5 +121,36 @@ macro_rules! compress_block {
     }};
 }
 
+/// The functions of FIPS 180-4, 4.1.2, over vectors, for these instructions. `exclusive_or` of three, `rotate` right by the
+/// first number (the second is what is left of 32) and `shift` right are those of the module that expands this.
 #[cfg(target_arch = "x86_64")]
-pub(super) use {compress_block, sixteen_rounds};
+macro_rules! sigmas {
+    ($features:literal, $vector:ident) => {
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn big_sigma0(a: $vector) -> $vector {
+            exclusive_or(rotate::<2, 30>(a), rotate::<13, 19>(a), rotate::<22, 10>(a))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn big_sigma1(e: $vector) -> $vector {
+            exclusive_or(rotate::<6, 26>(e), rotate::<11, 21>(e), rotate::<25, 7>(e))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn small_sigma0(word: $vector) -> $vector {
+            exclusive_or(rotate::<7, 25>(word), rotate::<18, 14>(word), shift::<3>(word))
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn small_sigma1(word: $vector) -> $vector {
+            exclusive_or(rotate::<17, 15>(word), rotate::<19, 13>(word), shift::<10>(word))
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use {compress_block, sigmas, sixteen_rounds};

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::{
     __m256i, _mm_set_epi32, _mm256_add_epi32, _mm256_broadcastsi128_si256, _mm256_loadu_si256,
-    _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_storeu_si256,
-    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi32,
+    _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
 use super::transposed;
@@ -97,4 +97,10 @@ pub(super) fn splat(word: u32) -> __m256i {
 #[target_feature(enable = "avx2")]
 pub(super) fn add(a: __m256i, b: __m256i) -> __m256i {
     _mm256_add_epi32(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn shift<const BITS: i32>(word: __m256i) -> __m256i {
+    _mm256_srli_epi32::<BITS>(word)
 }
