@@ -39,12 +39,18 @@ pub trait ReadAt {
 /// # Errors
 /// [`ReadError::Grown`] if it has, or the operating system's error.
 pub fn nothing_beyond<R: ReadAt + ?Sized>(file: &R, end: u64) -> Result<(), ReadError> {
+    match read_some(file, &mut [0], end)? {
+        0 => Ok(()),
+        _ => Err(ReadError::Grown { expected_bytes: end }),
+    }
+}
+
+/// Reads once, or again if that was interrupted.
+pub(crate) fn read_some<R: ReadAt + ?Sized>(file: &R, buffer: &mut [u8], offset: u64) -> Result<usize, ReadError> {
     loop {
-        match file.read_at(&mut [0], end) {
-            Ok(0) => return Ok(()),
-            Ok(_) => return Err(ReadError::Grown { expected_bytes: end }),
+        match file.read_at(buffer, offset) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(ReadError::Io(error)),
+            other => return other.map_err(ReadError::Io),
         }
     }
 }

@@ -6,7 +6,6 @@ mod streams;
 mod tree;
 mod worker;
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -14,6 +13,7 @@ use self::pool::Pool;
 use self::streams::{Blake2b, Sha256, Streams};
 use self::worker::Worker;
 use crate::sha256::Plan;
+use crate::source::read_some;
 use crate::{Digest, HashAlgorithm, HashError, ReadAt, ReadError, Segment, Sha256Kernel, Source};
 
 /// Segments up to this length are read whole, several into one buffer.
@@ -86,7 +86,8 @@ impl Failure {
 /// several segments at once on each core; a BLAKE3 segment is itself spread over the workers.
 ///
 /// # Errors
-/// The error of the lowest-numbered segment that is known to have failed. The others are then not hashed.
+/// The error of the lowest-numbered segment that is known to have failed, [`ReadError::Cancelled`] only if nothing else has.
+/// The others are then not hashed.
 ///
 /// # Panics
 /// If [`Options::kernel`] is one that this machine cannot run: see [`Sha256Kernel::is_available`].
@@ -161,13 +162,10 @@ fn buffer_bytes(streams: usize) -> usize {
 fn read_exactly(reader: &dyn ReadAt, buffer: &mut [u8], offset: u64, end: u64) -> Result<(), ReadError> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match reader.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => {
-                return Err(ReadError::Truncated { expected_bytes: end, found_bytes: offset + filled as u64 });
-            }
-            Ok(length) => filled += length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(ReadError::Io(error)),
+        let found_bytes = offset + filled as u64;
+        match read_some(reader, &mut buffer[filled..], found_bytes)? {
+            0 => return Err(ReadError::Truncated { expected_bytes: end, found_bytes }),
+            length => filled += length,
         }
     }
     Ok(())
@@ -180,27 +178,25 @@ fn read_to_end(reader: &dyn ReadAt, buffer: &mut [u8], offset: u64) -> Result<()
     let expected_bytes = offset + expected as u64;
     let mut filled = 0;
     loop {
-        let wanted = buffer.len() - filled;
-        match reader.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) if filled == expected => return Ok(()),
-            Ok(0) => return Err(ReadError::Truncated { expected_bytes, found_bytes: offset + filled as u64 }),
-            Ok(length) => {
-                filled += length;
-                if filled > expected {
-                    return Err(ReadError::Grown { expected_bytes });
-                }
-                if filled == expected && length < wanted {
-                    return Ok(());
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(ReadError::Io(error)),
+        let found_bytes = offset + filled as u64;
+        let length = read_some(reader, &mut buffer[filled..], found_bytes)?;
+        filled += length;
+        if filled > expected {
+            return Err(ReadError::Grown { expected_bytes });
+        }
+        // One byte more was asked for than there should be: this read has seen the end.
+        if filled == expected {
+            return Ok(());
+        }
+        if length == 0 {
+            return Err(ReadError::Truncated { expected_bytes, found_bytes });
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::sync::atomic::AtomicUsize;
 
     use super::*;

@@ -14,15 +14,13 @@ const BUFFERS: usize = 4;
 /// How long somebody waits for what is read before they look whether it is still wanted.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// A buffer, and how many bytes of it were read.
-pub(super) struct Filled {
-    pub(super) buffer: Vec<Block>,
-    pub(super) length: usize,
-}
-
 /// What was read, or the reader when all was.
 pub(super) enum Read<'s> {
-    Bytes(Filled),
+    /// So many bytes in the buffer.
+    Bytes {
+        buffer: Vec<Block>,
+        length: usize,
+    },
     End(Box<dyn ReadAt + Send + 's>),
 }
 
@@ -64,7 +62,7 @@ impl Relay<'_> {
             let length = usize::try_from(range.end - offset).map_or(ALONE_BYTES, |left| left.min(ALONE_BYTES));
             let read = read_exactly(&*reader, &mut buffer.as_flattened_mut()[..length], offset, range.end);
             let failed = read.is_err();
-            if full.send(read.map(|()| Read::Bytes(Filled { buffer, length }))).is_err() || failed {
+            if full.send(read.map(|()| Read::Bytes { buffer, length })).is_err() || failed {
                 return;
             }
             offset += length as u64;

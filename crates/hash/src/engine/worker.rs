@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::pool::{Pool, Stream, Work};
-use super::relay::{Filled, Next, Read, Relayed};
+use super::relay::{Next, Read, Relayed};
 use super::streams::{Piece, ROOM_BLOCKS, Streams};
 use super::{ALONE_BYTES, Failure, Options, buffer_bytes, read_exactly, read_to_end};
 use crate::sha256::{BLOCK_BYTES, Block};
@@ -129,7 +129,7 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
                 Next::Nothing => return Ok(()),
             };
             match read {
-                Read::Bytes(Filled { mut buffer, length }) => {
+                Read::Bytes { mut buffer, length } => {
                     stream.offset += length as u64;
                     let ends = (stream.offset == stream.end).then_some(self.segments[segment].length_bytes());
                     self.algorithm.append(&mut [Piece { state: &mut stream.state, buffer: &mut buffer, length, ends }]);
