@@ -11,8 +11,46 @@ pub(super) const ARCHITECTURE: u32 = 0xc000_003e;
 pub(super) const ARCHITECTURE: u32 = 0xc000_00b7;
 
 /// The calls that stop a process, but for `sendto`, which does if it has an address.
+pub(super) fn looked_at() -> impl Iterator<Item = i64> {
+    ON_ALL.into_iter().chain(BEFORE_AT.iter().copied())
+}
+
+/// Those that every architecture has.
+const ON_ALL: [i64; 29] = [
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_unlinkat,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_truncate,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
+    libc::SYS_io_uring_setup,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_mount,
+    libc::SYS_move_mount,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_setns,
+    libc::SYS_open_tree,
+    libc::SYS_fsmount,
+    libc::SYS_umount2,
+    libc::SYS_listen,
+    libc::SYS_mknodat,
+    libc::SYS_process_vm_readv,
+    libc::SYS_seccomp,
+];
+
+/// Those that name a file without a directory.
 #[cfg(target_arch = "x86_64")]
-pub(super) const LOOKED_AT: &[i64] = &[
+const BEFORE_AT: &[i64] = &[
     libc::SYS_open,
     libc::SYS_creat,
     libc::SYS_rename,
@@ -20,68 +58,9 @@ pub(super) const LOOKED_AT: &[i64] = &[
     libc::SYS_link,
     libc::SYS_symlink,
     libc::SYS_mknod,
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_renameat,
-    libc::SYS_renameat2,
-    libc::SYS_unlinkat,
-    libc::SYS_linkat,
-    libc::SYS_symlinkat,
-    libc::SYS_truncate,
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_sendmsg,
-    libc::SYS_sendmmsg,
-    libc::SYS_io_uring_setup,
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_writev,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_mount,
-    libc::SYS_move_mount,
-    libc::SYS_pivot_root,
-    libc::SYS_chroot,
-    libc::SYS_setns,
-    libc::SYS_open_tree,
-    libc::SYS_fsmount,
-    libc::SYS_umount2,
-    libc::SYS_listen,
-    libc::SYS_mknodat,
-    libc::SYS_process_vm_readv,
-    libc::SYS_seccomp,
 ];
 #[cfg(target_arch = "aarch64")]
-pub(super) const LOOKED_AT: &[i64] = &[
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_renameat,
-    libc::SYS_renameat2,
-    libc::SYS_unlinkat,
-    libc::SYS_linkat,
-    libc::SYS_symlinkat,
-    libc::SYS_truncate,
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_sendmsg,
-    libc::SYS_sendmmsg,
-    libc::SYS_io_uring_setup,
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_writev,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_mount,
-    libc::SYS_move_mount,
-    libc::SYS_pivot_root,
-    libc::SYS_chroot,
-    libc::SYS_setns,
-    libc::SYS_open_tree,
-    libc::SYS_fsmount,
-    libc::SYS_umount2,
-    libc::SYS_listen,
-    libc::SYS_mknodat,
-    libc::SYS_process_vm_readv,
-    libc::SYS_seccomp,
-];
+const BEFORE_AT: &[i64] = &[];
 
 /// What a call is.
 pub(super) enum Call {
