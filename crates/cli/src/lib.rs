@@ -39,12 +39,7 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// The exit code, and the message that would have been printed.
 pub fn execute(arguments: Vec<OsString>) -> Result<(), (u8, String)> {
-    let command = command();
-    let arguments = words(arguments, &command);
-    let matches = command.try_get_matches_from(arguments);
-    let cli = matches
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-        .map_err(|error| (Exit::Usage.code(), error.to_string()))?;
+    let cli = parse(&words(arguments)).map_err(|error| (Exit::Usage.code(), error.to_string()))?;
     let console = Console::new(args::Format::Human, args::LogLevel::Error);
     let outcome = cli.command.run(&cli.global, &console);
     outcome.map(drop).map_err(|failure| (failure.exit.code(), output::failure_text(&failure)))
@@ -57,17 +52,22 @@ pub fn command() -> clap::Command {
 }
 
 /// The arguments as clap is to read them.
-fn words(arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
+fn words(arguments: Vec<OsString>) -> Vec<OsString> {
     args::with_default_method(args::with_hyphens(arguments), |verb, word| {
-        word == "help" || command.find_subcommand(verb).is_some_and(|verb| verb.find_subcommand(word).is_some())
+        word == "help" || word.to_str().is_some_and(|word| commands::is_method(verb, word))
     })
 }
 
+/// Reads the command line, of which only what it names is described; but what clap answers instead knows all of it.
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let read = |command: clap::Command| Cli::from_arg_matches(&command.try_get_matches_from(arguments)?);
+    read(args::describing(arguments, Cli::command)).or_else(|_| read(Cli::command()))
+}
+
 fn run(arguments: Vec<OsString>) -> Exit {
-    let command = command();
-    let arguments = words(arguments, &command);
+    let arguments = words(arguments);
     let wants_json = args::asks_for_json(&arguments);
-    let cli = match command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };

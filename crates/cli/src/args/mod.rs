@@ -4,6 +4,7 @@ mod default_method;
 mod global;
 mod hyphens;
 mod identity;
+mod if_named;
 mod instance;
 mod model;
 mod password;
@@ -26,6 +27,7 @@ pub(crate) use default_method::with_default_method;
 pub(crate) use global::{Format, Global, LogLevel};
 pub(crate) use hyphens::{asks_for_json, with_hyphens};
 pub(crate) use identity::{IdentityArgs, Secret};
+pub(crate) use if_named::{IfNamed, describing};
 pub(crate) use instance::InstanceArgs;
 pub(crate) use model::{HashArg, HashingArgs, ModelArgs, ScopeArgs};
 pub(crate) use password::PasswordArgs;
@@ -59,17 +61,17 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Sign(sign::Args),
-    Verify(Box<verify::Args>),
-    Digest(digest::Args),
-    Inspect(inspect::Args),
-    Monitor(monitor::Args),
-    Provenance(provenance::Args),
-    Trust(trust::Args),
-    Vsa(vsa::Args),
-    Keygen(keygen::Args),
-    Quickstart(quickstart::Args),
-    Completions(completions::Args),
+    Sign(IfNamed<sign::Args>),
+    Verify(IfNamed<verify::Args>),
+    Digest(IfNamed<digest::Args>),
+    Inspect(IfNamed<inspect::Args>),
+    Monitor(IfNamed<monitor::Args>),
+    Provenance(IfNamed<provenance::Args>),
+    Trust(IfNamed<trust::Args>),
+    Vsa(IfNamed<vsa::Args>),
+    Keygen(IfNamed<keygen::Args>),
+    Quickstart(IfNamed<quickstart::Args>),
+    Completions(IfNamed<completions::Args>),
 }
 
 impl Command {

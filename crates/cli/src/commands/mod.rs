@@ -14,6 +14,14 @@ pub(crate) mod vsa;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+/// Whether `word` is a method of `verb`, which is `sign` or `verify`.
+pub(crate) fn is_method(verb: &str, word: &str) -> bool {
+    match verb {
+        "sign" => sign::is_method(word),
+        _ => verify::is_method(word),
+    }
+}
+
 /// What to add to clap's account of a wrong command line.
 pub(crate) fn usage_hint(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::UnknownArgument {

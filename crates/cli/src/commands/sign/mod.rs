@@ -26,7 +26,7 @@ use model_transparency::timestamp::Timestamp;
 use model_transparency::verify::Evidence;
 
 use super::digest::list;
-use crate::args::{Global, HashingArgs, ModelArgs};
+use crate::args::{Global, HashingArgs, IfNamed, ModelArgs};
 use crate::failure::Failure;
 use crate::output::{Answer, Console, Signed, sign_answer};
 use crate::signature_file::{self, DEFAULT_NAME};
@@ -46,13 +46,18 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Method {
-    Sigstore(sigstore::Args),
-    Key(key::Args),
-    Certificate(certificate::Args),
+    Sigstore(IfNamed<sigstore::Args>),
+    Key(IfNamed<key::Args>),
+    Certificate(IfNamed<certificate::Args>),
     #[cfg(feature = "pkcs11")]
-    Pkcs11Key(pkcs11_key::Args),
+    Pkcs11Key(IfNamed<pkcs11_key::Args>),
     #[cfg(feature = "pkcs11")]
-    Pkcs11Certificate(pkcs11_certificate::Args),
+    Pkcs11Certificate(IfNamed<pkcs11_certificate::Args>),
+}
+
+/// Whether `word` names a way to sign.
+pub(crate) fn is_method(word: &str) -> bool {
+    Method::has_subcommand(word)
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {

@@ -16,7 +16,7 @@ use model_transparency::trust::{LogTrust, SignerTrust, TimestampTrust, Trust, Un
 use model_transparency::verify::{CompareError, CompareOptions, Verdict, check_signature, compare};
 
 use super::provenance::{Found, PolicyArgs, Provenance, ProvenanceSignerArgs, Question, artifact};
-use crate::args::{Global, InstanceArgs, ModelArgs, TimestampArgs};
+use crate::args::{Global, IfNamed, InstanceArgs, ModelArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::inputs::{Exclusions, exclusions, now, timestamp_authorities};
 use crate::instance::resolve;
@@ -40,9 +40,14 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Method {
-    Sigstore(sigstore::Args),
-    Key(key::Args),
-    Certificate(certificate::Args),
+    Sigstore(IfNamed<sigstore::Args>),
+    Key(IfNamed<key::Args>),
+    Certificate(IfNamed<certificate::Args>),
+}
+
+/// Whether `word` names a way to verify.
+pub(crate) fn is_method(word: &str) -> bool {
+    Method::has_subcommand(word)
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
