@@ -12,6 +12,7 @@ use model_transparency::manifest::{Difference, HashModelError, InvalidManifest, 
 use model_transparency::model::{ModelError, Problem};
 use model_transparency::output::WriteError;
 use model_transparency::provenance::vsa::{InvalidExpectation, VsaError};
+use model_transparency::receipt::ReceiptError;
 use model_transparency::sign::{SignError, UnsuitableCertificate};
 use model_transparency::sigstore::SigstoreError;
 use model_transparency::verify::{CompareError, SignatureError};
@@ -293,8 +294,21 @@ impl From<CompareError> for Failure {
             }
             CompareError::SignedAsSingleFile => Self::rejected("mismatch", error.to_string()),
             CompareError::Model(error) => error.into(),
+            CompareError::Receipt(error) => error.into(),
             CompareError::File(error) => error.into(),
         }
+    }
+}
+
+impl From<ReceiptError> for Failure {
+    fn from(error: ReceiptError) -> Self {
+        let failure = Self::could_not_check("no_receipt", error.to_string());
+        failure.with_hint(match error {
+            ReceiptError::UnknownFileSystem { .. } => {
+                "--receipt-allow-network-fs believes it; without receipts every file is hashed"
+            }
+            ReceiptError::NoTimes { .. } | ReceiptError::NotTold { .. } => "without receipts every file is hashed",
+        })
     }
 }
 

@@ -13,8 +13,10 @@ mod identity;
 mod inputs;
 mod instance;
 mod output;
+mod receipts;
 mod secrets;
 mod signature_file;
+mod state;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

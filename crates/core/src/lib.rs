@@ -20,6 +20,7 @@ pub mod manifest;
 pub mod model;
 pub mod output;
 pub mod provenance;
+pub mod receipt;
 pub mod sign;
 pub mod sigstore;
 pub mod timestamp;

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use model_transparency::hash::Options;
 use model_transparency::manifest::{Manifest, Parameters};
 use model_transparency::model::{Finding, IgnoreRules, LocalModel, ModelSource};
+use model_transparency::receipt::{ReceiptError, ReceiptedModel};
 
 use super::verify::warn_of_links;
 use crate::args::{Global, HashingArgs, ModelArgs};
@@ -40,19 +41,32 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
 }
 
 /// A model that can be signed.
-pub(crate) struct List {
-    pub(crate) model: LocalModel,
+pub(crate) struct List<M = LocalModel> {
+    pub(crate) model: M,
     /// What was left out of it.
     pub(crate) recorded: IgnoreRules,
+    /// The length of the files that have to be read.
+    pub(crate) unread_bytes: u64,
 }
 
 impl List {
+    /// The same list of a model of which some files need not be read.
+    pub(crate) fn map(
+        self,
+        beside: impl FnOnce(LocalModel) -> Result<ReceiptedModel, ReceiptError>,
+    ) -> Result<List<ReceiptedModel>, ReceiptError> {
+        let model = beside(self.model)?;
+        Ok(List { unread_bytes: model.unknown_bytes(), model, recorded: self.recorded })
+    }
+}
+
+impl<M: ModelSource> List<M> {
     /// The length of all files in bytes.
     pub(crate) fn length_bytes(&self) -> u64 {
         self.model.files().iter().map(|file| file.length_bytes).sum()
     }
 
-    /// Hashes every file.
+    /// Hashes every file whose digest is not known.
     pub(crate) fn hash(
         &self,
         model: &ModelArgs,
@@ -67,7 +81,7 @@ impl List {
             symlinks: model.scope.symlinks(),
             ignore_paths: self.recorded.entries().map(str::to_owned).collect(),
         };
-        let total_bytes = self.length_bytes();
+        let total_bytes = self.unread_bytes;
         let work = |options: &Options<'_>| Manifest::of(&self.model, parameters, &Options { cancelled, ..*options });
         Ok(console.hashing(global, || total_bytes, work)?)
     }
@@ -89,5 +103,6 @@ pub(crate) fn list(args: &ModelArgs, signature: &Path, console: &Console) -> Res
         return Err(Failure::unacceptable(problems));
     }
     warn_of_links(model.findings(), console);
-    Ok(List { model, recorded })
+    let unread_bytes = model.files().iter().map(|file| file.length_bytes).sum();
+    Ok(List { model, recorded, unread_bytes })
 }

@@ -7,6 +7,7 @@ use model_transparency::envelope::{LogEntryRecord, Statement};
 use model_transparency::key::SignatureScheme;
 use model_transparency::manifest::{Parameters, Serialization};
 use model_transparency::model::{Finding, SymlinkPolicy};
+use model_transparency::receipt::Reuse;
 use model_transparency::verify::{Evidence, Verdict};
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ use super::sigstore::{
 };
 use super::{Answer, Fields, GOOD, count, size};
 use crate::commands::provenance::{Found, PolicyArgs};
+use crate::receipts::Reused;
 
 /// Provenance that holds beside a signature.
 pub(crate) struct Joined<'a> {
@@ -26,11 +28,17 @@ pub(crate) struct Joined<'a> {
 }
 
 /// The answer of `verify`.
-pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, joined: Option<&Joined<'_>>) -> Answer {
+pub(crate) fn verify_answer(
+    model: &Path,
+    signature: &Path,
+    verdict: &Verdict,
+    reused: Option<&Reused>,
+    joined: Option<&Joined<'_>>,
+) -> Answer {
     let Verdict { evidence, statement, .. } = verdict;
     let manifest = statement.manifest();
     let ignored: Vec<&str> = verdict.ignored.entries().collect();
-    let not_checked = not_checked(verdict);
+    let not_checked = not_checked(verdict, reused);
 
     let mut fields = Fields::default();
     fields.add("model", model.display().to_string());
@@ -41,6 +49,10 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, j
         "files",
         format!("{}, {}, {}", count(verdict.files, "file"), size(verdict.length_bytes), hashing(manifest.parameters())),
     );
+    if let Some(reused) = reused {
+        let known = verdict.known_files;
+        fields.add("receipt", by_receipt(verdict.files - known, known, reused));
+    }
     fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
     fields.add("not counted", if ignored.is_empty() { "nothing".to_owned() } else { ignored.join(", ") });
     if !verdict.unsigned.is_empty() {
@@ -77,6 +89,10 @@ pub(crate) fn verify_answer(model: &Path, signature: &Path, verdict: &Verdict, j
         "followed_outside": followed_outside(&verdict.findings),
         "not_checked": not_checked,
     });
+    if let Some(reused) = reused {
+        let known = verdict.known_files;
+        json["receipt"] = receipt_json(verdict.files - known, known, reused);
+    }
     let mut human = format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text());
     if let Some(Joined { path, found, policy }) = joined {
         let mut fields = Fields::default();
@@ -122,6 +138,51 @@ pub(super) fn evidence_json(evidence: &Evidence) -> Value {
     json
 }
 
+/// How many files were hashed, and of how many their receipt says what they are.
+fn by_receipt(hashed: usize, known: usize, reused: &Reused) -> String {
+    let hashed = format!("{} hashed now", count(hashed, "file"));
+    match reused.since() {
+        Some(since) if known > 0 => format!("{hashed}, {known} by receipt of {since}"),
+        _ => format!("{hashed}, none by receipt"),
+    }
+}
+
+/// Adds which files were not read again, and why the others were.
+fn add_reused(fields: &mut Fields, old: Option<&Path>, reused: &Reused) {
+    let Reuse { unchanged, not_listed, changed, expired, .. } = reused.reuse;
+    let Some(old) = old else {
+        return fields.add("receipt", format!("{} hashed now", count(not_listed, "file")));
+    };
+    fields.add(
+        "reused",
+        match reused.since() {
+            Some(since) => {
+                format!("{} of {}, not changed by their receipt since {since}", count(unchanged, "file"), old.display())
+            }
+            None => "nothing: length and time alone are not believed, and no receipt says that a file was not changed"
+                .to_owned(),
+        },
+    );
+    let why = [
+        (changed, "changed since"),
+        (not_listed, "with no receipt that agrees with the older signature"),
+        (expired, "with a receipt that is too old"),
+    ];
+    let why = why.iter().filter(|(files, _)| *files > 0).map(|(files, why)| format!("{files} {why}"));
+    let why = why.collect::<Vec<_>>().join(", ");
+    let hashed = count(changed + not_listed + expired, "file");
+    fields.add("hashed now", if why.is_empty() { hashed } else { format!("{hashed}: {why}") });
+}
+
+fn receipt_json(hashed: usize, known: usize, reused: &Reused) -> Value {
+    json!({
+        "files_hashed": hashed,
+        "files_by_receipt": known,
+        "hashed_since": reused.since().filter(|_| known > 0).map(|since| since.to_string()),
+        "left_out": reused.left_out,
+    })
+}
+
 /// A model that was signed.
 pub(crate) struct Signed<'a> {
     pub(crate) statement: &'a Statement,
@@ -131,11 +192,13 @@ pub(crate) struct Signed<'a> {
     /// The entries in transparency logs, each with where its log is.
     pub(crate) log_entries: &'a [(String, LogEntryRecord)],
     pub(crate) length_bytes: u64,
+    /// How the files came by their digests, and from which older signature, where receipts are kept.
+    pub(crate) reused: Option<(Option<&'a Path>, &'a Reused)>,
 }
 
 /// The answer of `sign`.
 pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -> Answer {
-    let Signed { statement, evidence, timestamps, log_entries, length_bytes } = *signed;
+    let Signed { statement, evidence, timestamps, log_entries, length_bytes, reused } = *signed;
     let manifest = statement.manifest();
     let parameters = manifest.parameters();
     let mut fields = Fields::default();
@@ -147,8 +210,11 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
         "files",
         format!("{}, {}, {}", count(manifest.file_count(), "file"), size(length_bytes), hashing(parameters)),
     );
+    if let Some((old, reused)) = reused {
+        add_reused(&mut fields, old, reused);
+    }
     fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
-    let json = json!({
+    let mut json = json!({
         "model": model.display().to_string(),
         "signature": signature.display().to_string(),
         "method": method(evidence),
@@ -162,6 +228,10 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
         "root_digest": { "sha256": manifest.root_digest().to_hex() },
         "serialization": parameters_json(parameters),
     });
+    if let Some((_, reused)) = reused {
+        let known = reused.reuse.unchanged;
+        json["receipt"] = receipt_json(manifest.file_count() - known, known, reused);
+    }
     Answer { human: format!("{GOOD}Signing succeeded{GOOD:#}\n{}", fields.into_text()), json }
 }
 
@@ -270,7 +340,7 @@ fn followed_outside(findings: &[Finding]) -> Vec<Value> {
 }
 
 /// What a reader might believe was checked.
-fn not_checked(verdict: &Verdict) -> Vec<String> {
+fn not_checked(verdict: &Verdict, reused: Option<&Reused>) -> Vec<String> {
     let evidence = &verdict.evidence;
     let mut items = Vec::new();
     let dated =
@@ -298,6 +368,12 @@ fn not_checked(verdict: &Verdict) -> Vec<String> {
         evidence.timestamps.iter().flat_map(|timestamp| &timestamp.revocation.unchecked).map(String::as_str).collect();
     if !authorities.is_empty() {
         items.push(format!("whether a certificate of the timestamp was revoked: {}", authorities.join("; ")));
+    }
+    if let Some(since) = reused.and_then(Reused::since)
+        && verdict.known_files > 0
+    {
+        let files = count(verdict.known_files, "file");
+        items.push(format!("the bytes of {files}, which the system says were not changed since {since}"));
     }
     if evidence.unchecked_log_entries > 0 {
         let entries = count(evidence.unchecked_log_entries, "transparency log record");

@@ -31,7 +31,7 @@ impl Manifest {
                 }
             }
         }
-        let digests = hash_resources(source, &parameters, &pieces, options)?;
+        let digests = digests(source, &parameters, &pieces, options)?;
         let mut resources: Vec<Resource> = pieces
             .into_iter()
             .zip(digests)
@@ -63,9 +63,26 @@ fn count(source: &dyn ModelSource, serialization: Serialization) -> u64 {
 }
 
 /// A file of a source, or some bytes of it.
+#[derive(Clone)]
 pub(crate) struct Piece {
     pub(crate) file: usize,
     pub(crate) range: Option<Range<u64>>,
+}
+
+/// The digests of the pieces, in their order: those that are known, and the others by reading.
+fn digests(
+    source: &dyn ModelSource,
+    parameters: &Parameters,
+    pieces: &[Piece],
+    options: &Options<'_>,
+) -> Result<Vec<Digest>, UnhashedFile> {
+    let known = |piece: &Piece| source.known_digest(piece.file, piece.range.as_ref(), parameters.hash);
+    let unknown: Vec<Piece> = pieces.iter().filter(|piece| known(piece).is_none()).cloned().collect();
+    if unknown.len() == pieces.len() {
+        return hash_resources(source, parameters, pieces, options);
+    }
+    let mut hashed = hash_resources(source, parameters, &unknown, options)?.into_iter();
+    Ok(pieces.iter().filter_map(|piece| known(piece).cloned().or_else(|| hashed.next())).collect())
 }
 
 /// Hashes the pieces, in their order.

@@ -71,6 +71,21 @@ impl LocalModel {
         WalkRules { symlinks, ignore, listed: nothing, unlisted: Unlisted::Report }
     }
 
+    /// Where a file of the model is.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn place(&self, file: usize) -> FilePlace<'_> {
+        match &self.locals[file].link_target {
+            None => FilePlace { directory: Some(&self.root), path: Path::new(self.files[file].path.as_str()) },
+            Some(target) => FilePlace { directory: None, path: target },
+        }
+    }
+
+    /// Whether the file that was listed has these numbers.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_listed(&self, file: usize, device: u64, inode: u64) -> bool {
+        self.locals[file].stamp.identity == (device, inode)
+    }
+
     fn open_file(path: &Path, location: &Path, name: String) -> Result<Self, ModelError> {
         let unreadable = |source| ModelError::Unreadable { path: path.to_owned(), source };
         // The name that the user gave: with links allowed, the link's and not its target's (§6.1.1).
@@ -128,6 +143,14 @@ impl ModelSource for LocalModel {
         }
         Ok(Box::new(open))
     }
+}
+
+/// Where a file is: below an open directory, or anywhere.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy)]
+pub(crate) struct FilePlace<'a> {
+    pub(crate) directory: Option<&'a Dir>,
+    pub(crate) path: &'a Path,
 }
 
 /// What is known of a listed file beyond what every source knows.

@@ -5,9 +5,13 @@ mod local;
 mod path;
 mod walk;
 
-use model_hash::{ReadAt, ReadError};
+use std::ops::Range;
+
+use model_hash::{Digest, HashAlgorithm, ReadAt, ReadError};
 
 pub use ignore::{DEFAULT_IGNORED, IgnoreRules, InvalidIgnorePath};
+#[cfg(target_os = "linux")]
+pub(crate) use local::FilePlace;
 pub use local::{LocalModel, ModelError};
 pub use path::{InvalidPath, ModelPath, display_os_name};
 pub use walk::{Finding, Problem, SymlinkPolicy, Unlisted, WalkRules};
@@ -40,4 +44,36 @@ pub trait ModelSource: Sync {
     /// # Errors
     /// The error of the store. That it is no longer the file that was listed may be told when it is finished.
     fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError>;
+
+    /// The digest of a file, or of a range of its bytes, if it is known without reading it.
+    fn known_digest(&self, file: usize, range: Option<&Range<u64>>, algorithm: HashAlgorithm) -> Option<&Digest> {
+        let _ = (file, range, algorithm);
+        None
+    }
+}
+
+impl<S: ModelSource + ?Sized> ModelSource for &S {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn is_single_file(&self) -> bool {
+        (**self).is_single_file()
+    }
+
+    fn files(&self) -> &[ModelFile] {
+        (**self).files()
+    }
+
+    fn findings(&self) -> &[Finding] {
+        (**self).findings()
+    }
+
+    fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError> {
+        (**self).open(file)
+    }
+
+    fn known_digest(&self, file: usize, range: Option<&Range<u64>>, algorithm: HashAlgorithm) -> Option<&Digest> {
+        (**self).known_digest(file, range, algorithm)
+    }
 }

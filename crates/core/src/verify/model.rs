@@ -9,6 +9,7 @@ use crate::compat::SINGLE_FILE_NAME;
 use crate::envelope::Statement;
 use crate::manifest::{Changed, Difference, Manifest, Piece, Resource, UnhashedFile, hash_resources};
 use crate::model::{Finding, IgnoreRules, ModelError, ModelSource, SymlinkPolicy, Unlisted, WalkRules};
+use crate::receipt::ReceiptError;
 
 /// What the caller of a verification decides; all else is in the signed statement.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +31,10 @@ pub struct Verdict {
     pub evidence: Evidence,
     /// What was signed.
     pub statement: Statement,
-    /// The number of files that were hashed and are as signed.
+    /// The number of files that are as signed.
     pub files: usize,
+    /// How many of them were not hashed: the source knew their digests ([`ModelSource::known_digest`]).
+    pub known_files: usize,
     /// Their length in bytes.
     pub length_bytes: u64,
     /// What was excused from being listed: recorded and given.
@@ -50,10 +53,10 @@ pub struct Verdict {
 ///
 /// # Errors
 /// [`CompareError::Mismatch`] with everything that differs; the others if that can't be told.
-pub fn compare<S: ModelSource>(
+pub fn compare<S: ModelSource, E: Into<CompareError>>(
     statement: Verified<Statement>,
     options: &CompareOptions<'_>,
-    open: impl FnOnce(&WalkRules<'_>) -> Result<S, ModelError>,
+    open: impl FnOnce(&WalkRules<'_>) -> Result<S, E>,
 ) -> Result<Verdict, CompareError> {
     let Verified { value: statement, evidence } = statement;
     let manifest = statement.manifest();
@@ -68,7 +71,7 @@ pub fn compare<S: ModelSource>(
     // §8.4 step 6: enumerate. Ignoring a path excuses what is not listed, so listed files are found all the same.
     let listed: HashSet<&str> = manifest.resources().iter().map(Resource::path).collect();
     let rules = WalkRules { symlinks, ignore: &ignored, listed: &listed, unlisted: options.unsigned };
-    let model = open(&rules)?;
+    let model = open(&rules).map_err(Into::into)?;
     if manifest.names_the_model_itself() && !model.is_single_file() {
         return Err(CompareError::SignedAsSingleFile);
     }
@@ -100,12 +103,13 @@ pub fn compare<S: ModelSource>(
         let signed_as = statement.model_name().to_owned();
         return Err(CompareError::Mismatch { difference: Box::new(difference), signed_as });
     }
-    let (files, length_bytes) = (found.files, found.length_bytes);
+    let (files, known_files, length_bytes) = (found.files, found.known_files, found.length_bytes);
     let findings = model.findings().to_vec();
     Ok(Verdict {
         evidence,
         statement,
         files,
+        known_files,
         length_bytes,
         ignored,
         unsigned,
@@ -122,6 +126,7 @@ struct Found<'a> {
     /// By file of the model: whether the manifest lists it.
     is_listed: Vec<bool>,
     files: usize,
+    known_files: usize,
     length_bytes: u64,
     difference: Difference,
 }
@@ -133,6 +138,7 @@ impl<'a> Found<'a> {
             present: Vec::with_capacity(manifest.resources().len()),
             is_listed: vec![false; files.len()],
             files: 0,
+            known_files: 0,
             length_bytes: 0,
             difference: Difference::default(),
         };
@@ -187,6 +193,15 @@ impl<'a> Found<'a> {
         model: &dyn ModelSource,
         options: &Options<'_>,
     ) -> Result<(), UnhashedFile> {
+        // What is known to be otherwise is read all the same.
+        let algorithm = manifest.parameters().hash;
+        let is_known = |resource: &Resource, file| {
+            model.known_digest(file, resource.range().as_ref(), algorithm) == Some(resource.digest())
+        };
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.present).into_iter().partition(|(resource, file)| is_known(resource, *file));
+        self.known_files = known.iter().map(|(_, file)| file).collect::<HashSet<_>>().len();
+        self.present = unknown;
         let pieces: Vec<Piece> =
             self.present.iter().map(|(resource, file)| Piece { file: *file, range: resource.range() }).collect();
         let digests = hash_resources(model, manifest.parameters(), &pieces, options)?;
@@ -233,6 +248,9 @@ pub enum CompareError {
     /// The model can't be listed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// There can be no receipt of it.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
     /// A file can't be hashed.
     #[error(transparent)]
     File(#[from] UnhashedFile),

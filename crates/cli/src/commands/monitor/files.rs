@@ -1,7 +1,5 @@
 //! What is kept between runs: for each identity a folder, for each log a file in it.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -12,6 +10,7 @@ use model_transparency::log::monitor::{FollowedLog, LogState, MAX_STATE_BYTES, W
 use model_transparency::output::{Access, Existing, WriteError, check, write};
 
 use crate::failure::Failure;
+use crate::state;
 
 /// Characters of a hash in a name.
 const SHORT: usize = 16;
@@ -30,11 +29,7 @@ impl StateFolder {
     pub(super) fn find(given: Option<&Path>, watch: &Watch) -> Result<Self, Failure> {
         let base = match given {
             Some(path) => path.to_owned(),
-            None => default_folder()
-                .ok_or_else(|| {
-                    Failure::usage("there is no folder to keep state in: neither XDG_STATE_HOME nor HOME is set")
-                })
-                .map_err(|failure| failure.with_hint("name one with --state-dir DIR"))?,
+            None => state::folder("monitor").map_err(|failure| failure.with_hint("name one with --state-dir DIR"))?,
         };
         Ok(Self(base.join(short_hash(watch.to_string().as_bytes()))))
     }
@@ -97,13 +92,4 @@ impl NewState {
 
 fn short_hash(bytes: &[u8]) -> String {
     HashAlgorithm::Sha256.digest(bytes).to_hex()[..SHORT].to_owned()
-}
-
-/// Where programs keep their state (XDG Base Directory, or Windows').
-fn default_folder() -> Option<PathBuf> {
-    let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
-    let state = env::var_os("XDG_STATE_HOME").and_then(absolute);
-    let local = || env::var_os("LOCALAPPDATA").filter(|_| cfg!(windows)).and_then(absolute);
-    let home = || env::var_os("HOME").and_then(absolute).map(|home| home.join(".local/state"));
-    Some(state.or_else(local).or_else(home)?.join("model-signing").join("monitor"))
 }

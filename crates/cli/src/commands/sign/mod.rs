@@ -6,6 +6,7 @@ mod key;
 mod pkcs11_certificate;
 #[cfg(feature = "pkcs11")]
 mod pkcs11_key;
+mod reuse;
 mod sigstore;
 mod statement;
 mod witnesses;
@@ -15,21 +16,24 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Subcommand;
 use model_transparency::certificate::UnixTime;
-use model_transparency::envelope::Bundle;
+use model_transparency::envelope::{Bundle, Statement};
 use model_transparency::hash::HashAlgorithm;
 use model_transparency::key::KeyAlgorithm;
 use model_transparency::manifest::Serialization;
 use model_transparency::model::{LocalModel, ModelSource, SymlinkPolicy};
 use model_transparency::output::{Access, Existing};
+use model_transparency::receipt::ReceiptedModel;
 use model_transparency::sign::{NewSignature, SignError, Signer, sign_model};
 use model_transparency::timestamp::Timestamp;
 use model_transparency::verify::Evidence;
 
 use super::digest::list;
-use crate::args::{Global, HashingArgs, IfNamed, ModelArgs};
+use crate::args::{Global, HashingArgs, IfNamed, InstanceArgs, ModelArgs};
 use crate::failure::Failure;
 use crate::output::{Answer, Console, Signed, sign_answer};
+use crate::receipts::KeptReceipt;
 use crate::signature_file::{self, DEFAULT_NAME};
+use reuse::ReuseArgs;
 pub(crate) use statement::{NewStatement, StatementSigner};
 use witnesses::{Asked, WitnessArgs};
 
@@ -84,6 +88,9 @@ pub(crate) struct Target {
 
     #[command(flatten)]
     pub(crate) hashing: HashingArgs,
+
+    #[command(flatten)]
+    pub(crate) reuse: ReuseArgs,
 }
 
 /// What every method with a key that is kept has.
@@ -108,6 +115,7 @@ pub(crate) fn key(
         model: ModelArgs::new(model.to_owned()),
         signature: signature.to_owned(),
         hashing: HashingArgs { hash: crate::args::HashArg::Sha256, shard_size: None },
+        reuse: ReuseArgs::default(),
     };
     let common = Common { target, witnesses: WitnessArgs::default() };
     key::run(&key::Args::new(common, private_key.to_owned()), global, console)
@@ -123,6 +131,7 @@ pub(crate) fn check(common: &Common, inputs: &[(&str, &Path)]) -> Result<(), Fai
 
 /// [`check`] for a method that keeps no key.
 fn check_target(target: &Target, inputs: &[(&str, &Path)]) -> Result<(), Failure> {
+    target.reuse.check()?;
     let location = LocalModel::locate(&target.model.path, target.model.scope.symlinks())?;
     signature_file::check_target(&target.signature, &location, inputs)
 }
@@ -135,7 +144,7 @@ pub(crate) fn sign(
     console: &Console,
 ) -> Result<Answer, Failure> {
     let asked = common.witnesses.find(console)?;
-    write_signature(&common.target, signer, &asked, None, global, console)
+    write_signature(&common.target, common.witnesses.instance(), signer, &asked, None, global, console)
 }
 
 /// What goes on while a model is hashed.
@@ -151,14 +160,31 @@ struct Meanwhile<'a> {
 /// Hashes the model, has it signed before these witnesses, and writes the signature.
 fn write_signature(
     target: &Target,
+    instance: &InstanceArgs,
     signer: &dyn Signer,
     asked: &Asked,
     meanwhile: Option<&Meanwhile<'_>>,
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
+    let old = target.reuse.read(signer.trust(), instance, console)?;
+    let mut kept = match target.reuse.keeps_receipt() {
+        true => {
+            let location = LocalModel::locate(&target.model.path, target.model.scope.symlinks())?;
+            Some(KeptReceipt::open(&target.reuse.rules, &location, console)?)
+        }
+        false => None,
+    };
     let list = list(&target.model, &target.signature, console)?;
     warn(target, &list.model, console);
+    let list = list.map(|model| match &mut kept {
+        Some(kept) => {
+            kept.believe_only(old.as_ref().map(Statement::manifest));
+            kept.beside(model)
+        }
+        None => Ok(ReceiptedModel::without_receipt(model)),
+    })?;
+    drop(old);
     if let Some(meanwhile) = meanwhile {
         (meanwhile.begin)();
     }
@@ -170,6 +196,7 @@ fn write_signature(
     }
     let manifest = manifest?;
     let (name, length_bytes) = (list.model.name().to_owned(), list.length_bytes());
+    let renewed = list.model.renew(&manifest)?;
     // A model of many files takes much memory, and so does its bundle.
     drop(list);
     let NewSignature { bundle, statement, evidence } =
@@ -180,12 +207,14 @@ fn write_signature(
     let log_entries = asked.log_entries(&bundle);
     drop(bundle);
     model_transparency::output::write(&target.signature, &json, Access::Everyone, Existing::Replace)?;
+    let reused = kept.zip(renewed).map(|(kept, renewed)| kept.keep(renewed, console));
     let signed = Signed {
         statement: &statement,
         evidence: &evidence,
         timestamps: &timestamps,
         log_entries: &log_entries,
         length_bytes,
+        reused: reused.as_ref().map(|reused| (target.reuse.signature(), reused)),
     };
     Ok(sign_answer(&target.model.path, &target.signature, &signed))
 }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
         }
     };
     let meanwhile = Meanwhile { begin: &begin, has_failed: signer.has_failed(), failure: &|| signer.failure() };
-    write_signature(&args.target, signer.as_ref(), &asked, Some(&meanwhile), global, console)
+    write_signature(&args.target, &args.instance, signer.as_ref(), &asked, Some(&meanwhile), global, console)
 }
 
 /// Somebody who can sign with an instance.

@@ -48,6 +48,11 @@ impl WitnessArgs {
         authorities.map(|path| (TSA_CERTIFICATE, path.as_path())).chain(self.instance.inputs())
     }
 
+    /// The instance that was named.
+    pub(crate) fn instance(&self) -> &InstanceArgs {
+        &self.instance
+    }
+
     /// Finds those who are to be asked.
     pub(crate) fn find(&self, console: &Console) -> Result<Asked, Failure> {
         let version = self.log.rekor_version;

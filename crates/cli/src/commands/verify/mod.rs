@@ -4,23 +4,26 @@ mod certificate;
 mod key;
 mod sigstore;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{ArgAction, Subcommand};
 use model_transparency::envelope::Bundle;
 use model_transparency::log::LogKeys;
-use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
+use model_transparency::model::{Finding, LocalModel, SymlinkPolicy, Unlisted};
 use model_transparency::provenance::{Artifact, Match, ModelDigests};
+use model_transparency::receipt::ReceiptedModel;
 use model_transparency::trust::{LogTrust, SignerTrust, TimestampTrust, Trust, UnknownLogs};
 use model_transparency::verify::{CompareError, CompareOptions, Verdict, check_signature, compare};
 
 use super::provenance::{Found, PolicyArgs, Provenance, ProvenanceSignerArgs, Question, artifact};
-use crate::args::{Global, IfNamed, InstanceArgs, ModelArgs, TimestampArgs};
+use crate::args::{Global, IfNamed, InstanceArgs, ModelArgs, RECEIPTS, ReceiptArgs, TimestampArgs};
 use crate::failure::Failure;
 use crate::inputs::{Exclusions, exclusions, now, timestamp_authorities};
 use crate::instance::resolve;
 use crate::output::{Answer, Console, Joined, verify_answer};
+use crate::receipts::KeptReceipt;
 use crate::signature_file;
 
 pub(crate) use certificate::AuthorityArgs;
@@ -91,6 +94,14 @@ pub(crate) struct Common {
     #[arg(long, help_heading = "Transparency log")]
     require_log: bool,
 
+    /// Keep a receipt of what was verified, and next time read only the files that were changed since. The signature is
+    /// verified each time
+    #[arg(long, help_heading = RECEIPTS)]
+    receipt: bool,
+
+    #[command(flatten)]
+    receipt_rules: ReceiptArgs,
+
     #[command(flatten)]
     timestamps: TimestampArgs,
 
@@ -140,6 +151,8 @@ impl Common {
             ignore_unsigned_files: false,
             no_ignore_unsigned_files: false,
             require_log: false,
+            receipt: false,
+            receipt_rules: ReceiptArgs::default(),
             timestamps: TimestampArgs::default(),
             instance,
             provenance: Box::default(),
@@ -203,6 +216,9 @@ pub(crate) fn verify(
 ) -> Result<Answer, Failure> {
     let model = &common.model;
     let location = LocalModel::locate(&model.path, SymlinkPolicy::Allow)?;
+    if let Some(flag) = common.receipt_rules.first_flag().filter(|_| !common.receipt) {
+        return Err(Failure::usage(format!("{flag} is about receipts: give it with --receipt")));
+    }
     let provenance = common.provenance.read(&common.instance, console)?;
     let authorities = match signer {
         // Its trusted root says whose timestamps count.
@@ -235,6 +251,14 @@ pub(crate) fn verify(
     let Exclusions { all, .. } =
         exclusions(&location, model.scope.ignores_git_paths(), &model.scope.ignore_paths, Some(&signature), console)?;
 
+    let mut kept = match common.receipt {
+        true => Some(KeptReceipt::open(&common.receipt_rules, &location, console)?),
+        false => None,
+    };
+    if let Some(kept) = &mut kept {
+        kept.believe_only(Some(statement.get().manifest()));
+    }
+    let source = OnceCell::new();
     let total_bytes = AtomicU64::new(0);
     let verdict = console.hashing(
         global,
@@ -246,10 +270,14 @@ pub(crate) fn verify(
                 widen_symlinks: model.scope.symlinks() == SymlinkPolicy::Allow,
                 hashing: *hashing,
             };
-            compare(statement, &options, |rules| {
+            compare(statement, &options, |rules| -> Result<&ReceiptedModel, CompareError> {
                 let model = LocalModel::open(&model.path, rules)?;
-                total_bytes.store(model.files().iter().map(|file| file.length_bytes).sum(), Ordering::Relaxed);
-                Ok(model)
+                let model = match &mut kept {
+                    Some(kept) => kept.beside(model)?,
+                    None => ReceiptedModel::without_receipt(model),
+                };
+                total_bytes.store(model.unknown_bytes(), Ordering::Relaxed);
+                Ok(source.get_or_init(|| model))
             })
         },
     );
@@ -269,9 +297,13 @@ pub(crate) fn verify(
         Some(provenance) => Some(of_the_same(provenance, common, &verdict, &signature, global, console)?),
         None => None,
     };
+    let reused = match kept.zip(source.get()) {
+        Some((kept, source)) => source.renew(verdict.statement.manifest())?.map(|renewed| kept.keep(renewed, console)),
+        None => None,
+    };
     let path = common.provenance.provenance_path.as_deref();
     let joined = path.zip(found.as_ref()).map(|(path, found)| Joined { path, found, policy });
-    Ok(verify_answer(&model.path, &signature, &verdict, joined.as_ref()))
+    Ok(verify_answer(&model.path, &signature, &verdict, reused.as_ref(), joined.as_ref()))
 }
 
 /// What of the provenance is of the model that was signed.
