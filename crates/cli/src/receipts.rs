@@ -10,7 +10,7 @@ use model_hash::HashAlgorithm;
 use model_transparency::certificate::UnixTime;
 use model_transparency::manifest::Manifest;
 use model_transparency::model::LocalModel;
-use model_transparency::output::{Access, Existing, WriteError, check, write};
+use model_transparency::output::{Access, Existing, WriteError, write};
 use model_transparency::receipt::{
     FileTime, MAX_RECEIPT_BYTES, Receipt, ReceiptError, ReceiptKey, ReceiptRules, ReceiptedModel, Renewed, Reuse,
 };
@@ -22,8 +22,7 @@ use crate::state;
 
 /// The receipt of a model: what there is of it, and where the next goes.
 pub(crate) struct KeptReceipt {
-    path: PathBuf,
-    key: ReceiptKey,
+    folder: PathBuf,
     /// What its model is known by: the bytes of its location.
     model: Vec<u8>,
     /// What it says, if there is one that can be believed.
@@ -56,17 +55,24 @@ impl KeptReceipt {
             max_age: args.max_age(),
             unknown_file_systems: args.unknown_file_systems(),
         };
-        let folder = state::folder("receipts")?;
-        system::make_private(&folder)?;
         let model = location.as_os_str().as_encoded_bytes().to_vec();
-        let path = folder.join(format!("{}.receipt", HashAlgorithm::Sha256.digest(&model).to_hex()));
-        check(&path)?;
-        let key = key(&folder.join("key"))?;
-        let receipt = read(&path, &model, &key).unwrap_or_else(|problem| {
-            console.warn(&format!("the receipt `{}` {problem}: every file is hashed", path.display()));
-            None
-        });
-        Ok(Self { path, key, model, receipt, rules })
+        let mut kept = Self { folder: state::folder("receipts")?, model, receipt: None, rules };
+        if kept.folder.exists() {
+            system::check_private(&kept.folder)?;
+            let path = kept.path();
+            kept.receipt = match read_key(&kept.folder)? {
+                Some(key) => read(&path, &kept.model, &key).unwrap_or_else(|problem| {
+                    console.warn(&format!("the receipt `{}` {problem}: every file is hashed", path.display()));
+                    None
+                }),
+                None => None,
+            };
+        }
+        Ok(kept)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}.receipt", HashAlgorithm::Sha256.digest(&self.model).to_hex()))
     }
 
     /// Forgets what the receipt says otherwise than `manifest`, or all of it without one.
@@ -86,10 +92,9 @@ impl KeptReceipt {
     pub(crate) fn keep(&self, renewed: Renewed, console: &Console) -> Reused {
         let Renewed { receipt, reuse, left_out } = renewed;
         if let Some(receipt) = receipt
-            && let Err(error) =
-                write(&self.path, &receipt.to_bytes(&self.model, &self.key), Access::Owner, Existing::Replace)
+            && let Err(failure) = self.write(&receipt)
         {
-            console.warn(&format!("there is no new receipt: {error}"));
+            console.warn(&format!("there is no new receipt: {}", failure.message));
         }
         if let Some(first) = left_out.first() {
             let others = match left_out.len() {
@@ -99,6 +104,12 @@ impl KeptReceipt {
             console.note(&format!("the receipt is without `{first}`{others}, changed just before or while being read"));
         }
         Reused { reuse, left_out }
+    }
+
+    fn write(&self, receipt: &Receipt) -> Result<(), Failure> {
+        system::make_private(&self.folder)?;
+        let receipt = receipt.to_bytes(&self.model, &key(&self.folder)?);
+        Ok(write(&self.path(), &receipt, Access::Owner, Existing::Replace)?)
     }
 }
 
@@ -112,21 +123,25 @@ fn read(path: &Path, model: &[u8], key: &ReceiptKey) -> Result<Option<Receipt>, 
     }
 }
 
+/// The name of the key's file.
+const KEY: &str = "key";
+const WHAT: &str = "the key of receipts";
+
 /// The user's key, which is made if there is none.
-fn key(path: &Path) -> Result<ReceiptKey, Failure> {
-    if let Some(key) = read_key(path)? {
+fn key(folder: &Path) -> Result<ReceiptKey, Failure> {
+    if let Some(key) = read_key(folder)? {
         return Ok(key);
     }
-    match write(path, ReceiptKey::generate()?.as_slice(), Access::Owner, Existing::Refuse) {
+    match write(&folder.join(KEY), ReceiptKey::generate()?.as_slice(), Access::Owner, Existing::Refuse) {
         // Another run was faster.
         Ok(()) | Err(WriteError::Exists { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    read_key(path)?.ok_or_else(|| Failure::unreadable("the key of receipts", path, &ErrorKind::NotFound.into()))
+    read_key(folder)?.ok_or_else(|| Failure::unreadable(WHAT, &folder.join(KEY), &ErrorKind::NotFound.into()))
 }
 
-fn read_key(path: &Path) -> Result<Option<ReceiptKey>, Failure> {
-    const WHAT: &str = "the key of receipts";
+fn read_key(folder: &Path) -> Result<Option<ReceiptKey>, Failure> {
+    let path = &folder.join(KEY);
     let file = match system::open_private(path) {
         Ok(file) => file?,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -171,13 +186,18 @@ mod system {
         Ok(id.trim().to_owned())
     }
 
-    /// Makes the folder, if it is not there, and sees to it that nobody else may write to it.
+    /// Makes the folder, if it is not there.
     pub(super) fn make_private(folder: &Path) -> Result<(), Failure> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
             .map_err(|source| WriteError::Io { path: folder.to_owned(), source })?;
+        check_private(folder)
+    }
+
+    /// Checks that nobody else may write to the folder.
+    pub(super) fn check_private(folder: &Path) -> Result<(), Failure> {
         let found = symlink_metadata(folder).map_err(|error| Failure::unreadable("the folder", folder, &error))?;
         is_private("the folder of receipts", folder, &found, 0o022)
     }
@@ -188,7 +208,7 @@ mod system {
         let flags = i32::try_from(flags.bits()).unwrap_or_default();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let found = file.metadata()?;
-        Ok(is_private("the key of receipts", path, &found, 0o077).map(|()| file))
+        Ok(is_private(super::WHAT, path, &found, 0o077).map(|()| file))
     }
 
     fn is_private(what: &str, path: &Path, found: &Metadata, forbidden: u32) -> Result<(), Failure> {
@@ -226,6 +246,10 @@ mod system {
     }
 
     pub(super) fn make_private(_: &Path) -> Result<(), Failure> {
+        boot().map(drop)
+    }
+
+    pub(super) fn check_private(_: &Path) -> Result<(), Failure> {
         boot().map(drop)
     }
 

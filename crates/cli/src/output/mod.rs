@@ -39,7 +39,7 @@ pub(crate) use provenance::{VerifiedArtifact, provenance_answer};
 pub(crate) use text::{Fields, count, escape, size};
 pub(crate) use training::{Trained, training_answer};
 pub(crate) use trust::{exported_answer, kept_answer, trust_answer};
-pub(crate) use verify::{Joined, Signed, sign_answer, verify_answer};
+pub(crate) use verify::{Joined, Signed, hashing, sign_answer, verify_answer};
 pub(crate) use vsa::{Shown, Written, created_answer, vsa_answer};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();

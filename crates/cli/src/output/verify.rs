@@ -284,7 +284,7 @@ pub(super) fn method(evidence: &Evidence) -> &'static str {
 }
 
 /// `sha256`, or `sha256 in shards of 1.00 GB`.
-pub(super) fn hashing(parameters: &Parameters) -> String {
+pub(crate) fn hashing(parameters: &Parameters) -> String {
     match parameters.serialization {
         Serialization::Files => parameters.hash.to_string(),
         Serialization::Shards { size_bytes } => format!("{} in shards of {}", parameters.hash, size(size_bytes.get())),

@@ -12,6 +12,8 @@ mod output;
 #[cfg(all(unix, feature = "pkcs11"))]
 mod pkcs11;
 mod provenance;
+#[cfg(target_os = "linux")]
+mod receipts;
 mod sigstore_signing;
 mod support;
 mod targets;

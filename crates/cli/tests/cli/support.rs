@@ -30,6 +30,12 @@ impl Sandbox {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
+    /// An empty folder on a disk: that for temporary files is in memory on many machines.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on_disk() -> Self {
+        Self { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder of the build") }
+    }
+
     /// A folder with `key.pem`, `key.pub.pem` and the model `model`: two files, one in a folder.
     pub(crate) fn with_model() -> Self {
         let sandbox = Self::empty();

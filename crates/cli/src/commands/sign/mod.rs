@@ -167,7 +167,7 @@ fn write_signature(
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
-    let old = target.reuse.read(signer.trust(), instance, console)?;
+    let old = target.reuse.read(signer.trust(), instance, &target.hashing, console)?;
     let mut kept = match target.reuse.keeps_receipt() {
         true => {
             let location = LocalModel::locate(&target.model.path, target.model.scope.symlinks())?;

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use model_transparency::envelope::{Bundle, Statement};
+use model_transparency::manifest::Parameters;
 use model_transparency::sigstore::{SignerRule, SigstoreTrust};
 use model_transparency::trust::{Anchors, CertificateTrust, SignerTrust, TimestampTrust, Trust};
 use model_transparency::verify::check_signature;
 
-use crate::args::{InstanceArgs, RECEIPTS, ReceiptArgs, TimestampArgs};
+use crate::args::{HashingArgs, InstanceArgs, RECEIPTS, ReceiptArgs, TimestampArgs};
 use crate::commands::verify::rule;
 use crate::failure::Failure;
 use crate::inputs::{self, now};
 use crate::instance::resolve;
-use crate::output::Console;
+use crate::output::{Console, hashing as hashing_text};
 
 /// What of an older signature is used, and whose it has to be.
 #[derive(Debug, Default, clap::Args)]
@@ -84,9 +85,31 @@ impl ReuseArgs {
         &self,
         own: Trust<'_>,
         instance: &InstanceArgs,
+        hashing: &HashingArgs,
         console: &Console,
     ) -> Result<Option<Statement>, Failure> {
         let Some(path) = &self.reuse else { return Ok(None) };
+        let statement = self.verify(path, own, instance, console)?;
+        let found = statement.manifest().parameters();
+        let new = Parameters { serialization: hashing.serialization(), hash: hashing.hash.into(), ..found.clone() };
+        if new != *found {
+            return Err(Failure::usage(format!(
+                "nothing of it could be used: `{}` is of {}, and the new signature is to be of {}",
+                path.display(),
+                hashing_text(found),
+                hashing_text(&new)
+            )));
+        }
+        Ok(Some(statement))
+    }
+
+    fn verify(
+        &self,
+        path: &Path,
+        own: Trust<'_>,
+        instance: &InstanceArgs,
+        console: &Console,
+    ) -> Result<Statement, Failure> {
         let bundle = Bundle::read(path)?;
         let authorities = inputs::timestamp_authorities(&TimestampArgs::default(), instance, console)?;
         let timestamps = TimestampTrust { authorities: &authorities, required: false };
@@ -96,7 +119,7 @@ impl ReuseArgs {
             let statement = check_signature(&bundle, trust)
                 .map_err(|error| Failure::signature(error, !bundle.timestamps().is_empty() && authorities.is_empty()))
                 .and_then(|verified| Ok(verified.statement()?));
-            statement.map(|verified| Some(verified.get().clone())).map_err(|failure| {
+            statement.map(|verified| verified.get().clone()).map_err(|failure| {
                 let message = format!("the older signature `{}`: {}", path.display(), failure.message);
                 Failure { message, hint: None, ..failure }
                     .with_hint("--reuse-public-key, --reuse-certificate-chain or --reuse-identity says who made it")
