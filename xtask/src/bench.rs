@@ -18,7 +18,7 @@ use clap::Args;
 pub(crate) use self::machine::{Facts, facts};
 use self::measure::{Comparison, by_turns};
 pub(crate) use self::measure::{Samples, alternate, ratio};
-use self::models::{Case, MODELS, Model, Scale};
+use self::models::{BY_RECEIPT, Case, MODELS, Model, Scale};
 pub(crate) use self::report::times;
 use crate::process;
 use crate::reference::Reference;
@@ -142,8 +142,8 @@ impl Tools<'_> {
         };
         // The tool in Go has no shards.
         let go = self.go.filter(|_| shards.is_none());
-        let signing = Commands { ours: [ours(), ours()], theirs, go: go.map(sign) };
-        let mut comparisons = vec![signing.compare(model, case, "sign", runs, least)?];
+        let signing = Commands { ours: [ours(), ours()], theirs, go: go.map(sign), by_receipt: None };
+        let mut comparisons = signing.compare(model, case, "sign", runs, least)?;
         if shards.is_none() {
             let method = Method::public_key(&self.keys.public);
             let verify = |tool: &Tool| {
@@ -151,8 +151,11 @@ impl Tools<'_> {
                 tool.verify(Subject { model: path, signature: &from, symlinks: Symlinks::Refused }, &method)
             };
             let ours = [verify(self.ours), verify(self.ours)];
-            let verifying = Commands { ours, theirs: verify(&self.theirs.tool), go: go.map(verify) };
-            comparisons.push(verifying.compare(model, case, "verify", runs, least)?);
+            let mut by_receipt = verify(&self.ours.with_variable("XDG_STATE_HOME", folder.path().join("state")));
+            by_receipt.arg("--receipt");
+            let by_receipt = Some(by_receipt).filter(|_| cfg!(target_os = "linux") && model.scale == Scale::Large);
+            let verifying = Commands { ours, theirs: verify(&self.theirs.tool), go: go.map(verify), by_receipt };
+            comparisons.extend(verifying.compare(model, case, "verify", runs, least)?);
         }
         let signature_bytes = fs::metadata(signature("ours")).context("no signature was written")?.len();
         comparisons.iter_mut().for_each(|comparison| comparison.signature_bytes = signature_bytes);
@@ -166,6 +169,8 @@ struct Commands {
     ours: [Command; 2],
     theirs: Command,
     go: Option<Command>,
+    /// Ours, which keeps a receipt in the run that is not counted.
+    by_receipt: Option<Command>,
 }
 
 impl Commands {
@@ -176,18 +181,33 @@ impl Commands {
         operation: &'static str,
         runs: u32,
         least: std::time::Duration,
-    ) -> Result<Comparison> {
+    ) -> Result<Vec<Comparison>> {
         let [ours, mut one_core] = self.ours;
         one_core.args(["--jobs", "1"]);
         let mut commands = vec![ours, self.theirs];
         let has_one_core = case.of_one_core.is_some();
         commands.extend(has_one_core.then_some(one_core));
+        let has_go = self.go.is_some();
         commands.extend(self.go);
+        commands.extend(self.by_receipt);
         let mut samples = by_turns(commands, runs)?.into_iter();
         let mut next = || samples.next().unwrap_or_default();
         let (ours, theirs) = (next(), next());
         let one_core = has_one_core.then(&mut next);
-        let go = samples.next();
-        Ok(Comparison { model, case, operation, ours, theirs, one_core, go, least, signature_bytes: 0 })
+        let go = has_go.then(&mut next);
+        let by_receipt = samples.next().map(|ours| Comparison {
+            model,
+            case: &BY_RECEIPT,
+            operation: "verify by receipt",
+            ours,
+            theirs: theirs.clone(),
+            one_core: None,
+            go: go.clone(),
+            least: None,
+            signature_bytes: 0,
+        });
+        let least = Some(least);
+        let all = Comparison { model, case, operation, ours, theirs, one_core, go, least, signature_bytes: 0 };
+        Ok([Some(all), by_receipt].into_iter().flatten().collect())
     }
 }

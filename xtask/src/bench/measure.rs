@@ -22,7 +22,8 @@ pub(crate) struct Comparison {
     /// The tool in Go.
     pub(crate) go: Option<Samples>,
     /// What hashing the model takes at least, on this machine in this run.
-    pub(crate) least: Duration,
+    /// Where nothing is hashed there is no such time.
+    pub(crate) least: Option<Duration>,
     pub(crate) signature_bytes: u64,
 }
 
@@ -33,8 +34,8 @@ impl Comparison {
     }
 
     /// How near ours is to what the machine allows.
-    pub(crate) fn of_bound(&self) -> f64 {
-        self.least.as_secs_f64() / self.ours.median().as_secs_f64()
+    pub(crate) fn of_bound(&self) -> Option<f64> {
+        self.least.map(|least| least.as_secs_f64() / self.ours.median().as_secs_f64())
     }
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn ratio(ours: &Samples, theirs: &Samples) -> f64 {
 }
 
 /// What the runs of one command took.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Samples {
     /// From before the process is started until it has ended.
     wall: Vec<Duration>,

@@ -38,7 +38,7 @@ pub(super) fn svg(comparisons: &[Comparison]) -> String {
         Series { name, color, is_dashed, points }
     };
     let all = [
-        series("bound", "#7d8590", true, &|comparison| Some(comparison.least)),
+        series("bound", "#7d8590", true, &|comparison| comparison.least),
         series("model-signing", "#1f6feb", false, &|comparison| Some(comparison.ours.median())),
         series("Go", "#2da44e", false, &|comparison| comparison.go.as_ref().map(super::Samples::median)),
         series("Python", "#bf5af2", false, &|comparison| Some(comparison.theirs.median())),
