@@ -1,6 +1,7 @@
 //! `digest`: the root digest of a model, without signing it.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -35,7 +36,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Answer, Failure> {
-    let list = list(&args.model, &args.signature, console)?;
+    let list = list(&args.model, &args.signature, global.hashing().jobs, console)?;
     let manifest = list.hash(&args.model, &args.hashing, global, console, None)?;
     Ok(digest_answer(list.model.name(), &manifest, args.per_file))
 }
@@ -88,12 +89,13 @@ impl<M: ModelSource> List<M> {
 }
 
 /// Lists a model as a signer does: everything counts that is not left out, and anything else is an error.
-pub(crate) fn list(args: &ModelArgs, signature: &Path, console: &Console) -> Result<List, Failure> {
+pub(crate) fn list(args: &ModelArgs, signature: &Path, jobs: NonZeroUsize, console: &Console) -> Result<List, Failure> {
     let location = LocalModel::locate(&args.path, args.scope.symlinks())?;
     let Exclusions { all, recorded } =
         exclusions(&location, args.scope.ignores_git_paths(), &args.scope.ignore_paths, Some(signature), console)?;
     let nothing = HashSet::new();
-    let model = LocalModel::open(&args.path, &LocalModel::signing_rules(args.scope.symlinks(), &all, &nothing))?;
+    let rules = LocalModel::signing_rules(args.scope.symlinks(), &all, &nothing).with_jobs(jobs);
+    let model = LocalModel::open(&args.path, &rules)?;
     let problems = |finding: &Finding| match finding {
         Finding::Problem { path, problem } => Some((path.clone(), problem.clone())),
         Finding::FollowedOutside { .. } | Finding::DirectoryLinkSkipped { .. } => None,

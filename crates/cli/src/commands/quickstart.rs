@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use model_transparency::key::KeyAlgorithm;
@@ -154,7 +155,7 @@ fn make_model(folder: &Path) -> io::Result<PathBuf> {
 
 /// Copies what was signed of a model, changing the last byte of its smallest file that has one. Returns that file's name.
 fn copy_with_one_byte_changed(model: &Path, copy: &Path, console: &Console) -> Result<Option<String>, Failure> {
-    let signed = list(&ModelArgs::new(model.to_owned()), Path::new(DEFAULT_NAME), console)?.model;
+    let signed = list(&ModelArgs::new(model.to_owned()), Path::new(DEFAULT_NAME), NonZeroUsize::MIN, console)?.model;
     let files = signed.files();
     let smallest = files.iter().filter(|file| file.length_bytes > 0).min_by_key(|file| file.length_bytes);
     let Some(smallest) = smallest else { return Ok(None) };

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
@@ -61,14 +62,14 @@ impl LocalModel {
         locate(path, symlinks).map(|(location, _)| location)
     }
 
-    /// The rules for listing a model that is about to be signed: everything that is not ignored counts.
+    /// The rules for listing a model that is about to be signed: everything that is not ignored counts. With one thread.
     #[must_use]
     pub fn signing_rules<'a>(
         symlinks: SymlinkPolicy,
         ignore: &'a super::IgnoreRules,
         nothing: &'a HashSet<&'a str>,
     ) -> WalkRules<'a> {
-        WalkRules { symlinks, ignore, listed: nothing, unlisted: Unlisted::Report }
+        WalkRules { symlinks, ignore, listed: nothing, unlisted: Unlisted::Report, jobs: NonZeroUsize::MIN }
     }
 
     /// Where a file of the model is.

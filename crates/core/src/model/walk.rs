@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use cap_std::fs::{Dir, FileType};
 
@@ -32,6 +34,16 @@ pub struct WalkRules<'a> {
     pub listed: &'a HashSet<&'a str>,
     /// What to do with problems at paths that are not listed.
     pub unlisted: Unlisted,
+    /// The most threads to enumerate with.
+    pub jobs: NonZeroUsize,
+}
+
+impl WalkRules<'_> {
+    /// The same with at most so many threads.
+    #[must_use]
+    pub fn with_jobs(self, jobs: NonZeroUsize) -> Self {
+        Self { jobs, ..self }
+    }
 }
 
 /// What to do with entries that are neither files nor directories and that no manifest lists.
@@ -114,27 +126,36 @@ pub(super) struct Walked {
 
 /// Walks the tree below `root`, whose canonical location is `location`.
 pub(super) fn walk(root: &Dir, location: &Path, rules: &WalkRules<'_>) -> Result<Walked, ModelError> {
-    let mut walker = Walker {
-        root,
-        location,
-        rules,
-        wanted_below: rules
-            .listed
-            .iter()
-            .filter(|path| rules.ignore.covers(path))
-            .flat_map(|path| ancestors(path))
-            .collect(),
-        found: Vec::new(),
-        findings: Vec::new(),
-    };
+    let wanted_below =
+        rules.listed.iter().filter(|path| rules.ignore.covers(path)).flat_map(|path| ancestors(path)).collect();
+    let mut walker =
+        Walker { root, location, rules, wanted_below: &wanted_below, found: Vec::new(), findings: Vec::new() };
     let mut pending = vec![String::new()];
     while let Some(directory) = pending.pop() {
         walker.directory(&directory, &mut pending)?;
+        if walker.found.len() >= MANY_FILES && pending.len() > 1 && rules.jobs > NonZeroUsize::MIN {
+            walker.together(std::mem::take(&mut pending))?;
+        }
     }
-    walker.found.sort_unstable_by(|a, b| a.0.path.cmp(&b.0.path));
-    walker.findings.sort_by(|a, b| a.path().cmp(b.path()));
-    let (files, locals) = walker.found.into_iter().unzip();
-    Ok(Walked { files, locals, findings: walker.findings })
+    let Walker { mut found, mut findings, .. } = walker;
+    found.sort_unstable_by(|a, b| a.0.path.cmp(&b.0.path));
+    findings.sort_by(|a, b| a.path().cmp(b.path()));
+    let (files, locals) = found.into_iter().unzip();
+    Ok(Walked { files, locals, findings })
+}
+
+/// Files from which on other threads are worth their start.
+const MANY_FILES: usize = 1_000;
+/// Threads beyond which they wait for each other in the kernel.
+const MOST_THREADS: usize = 16;
+
+/// Directories that several threads enumerate.
+struct Queue {
+    pending: Vec<String>,
+    /// Threads that may find more.
+    busy: usize,
+    /// The first error, after which nothing more is begun.
+    failed: Option<ModelError>,
 }
 
 impl Finding {
@@ -152,12 +173,68 @@ struct Walker<'a> {
     location: &'a Path,
     rules: &'a WalkRules<'a>,
     /// Ignored directories that are entered all the same, because a listed file is below them.
-    wanted_below: HashSet<&'a str>,
+    wanted_below: &'a HashSet<&'a str>,
     found: Vec<(ModelFile, LocalFile)>,
     findings: Vec<Finding>,
 }
 
 impl Walker<'_> {
+    /// Enumerates these directories, and what is below them, with the other threads.
+    fn together(&mut self, pending: Vec<String>) -> Result<(), ModelError> {
+        let queue = Mutex::new(Queue { pending, busy: 0, failed: None });
+        let changed = Condvar::new();
+        let others = std::thread::scope(|scope| {
+            let other = |_| {
+                let mut other = Walker { found: Vec::new(), findings: Vec::new(), ..*self };
+                let (queue, changed) = (&queue, &changed);
+                let work = move || {
+                    other.work(queue, changed);
+                    (other.found, other.findings)
+                };
+                // Without more threads it takes longer.
+                std::thread::Builder::new().spawn_scoped(scope, work).ok()
+            };
+            let others: Vec<_> = (1..self.rules.jobs.get().min(MOST_THREADS)).map_while(other).collect();
+            self.work(&queue, &changed);
+            others.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        for other in others {
+            let (found, findings) = other.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            self.found.extend(found);
+            self.findings.extend(findings);
+        }
+        queue.into_inner().unwrap_or_else(PoisonError::into_inner).failed.map_or(Ok(()), Err)
+    }
+
+    /// Enumerates directories of the queue until nobody can find another.
+    fn work(&mut self, queue: &Mutex<Queue>, changed: &Condvar) {
+        let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock();
+        loop {
+            if state.failed.is_some() {
+                return;
+            }
+            let Some(directory) = state.pending.pop() else {
+                if state.busy == 0 {
+                    return;
+                }
+                state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            state.busy += 1;
+            drop(state);
+            let mut below = Vec::new();
+            let outcome = self.directory(&directory, &mut below);
+            state = lock();
+            state.busy -= 1;
+            state.pending.append(&mut below);
+            if let Err(error) = outcome {
+                state.failed.get_or_insert(error);
+            }
+            changed.notify_all();
+        }
+    }
+
     fn directory(&mut self, directory: &str, pending: &mut Vec<String>) -> Result<(), ModelError> {
         let unreadable = |source| ModelError::Unreadable { path: self.location.join(directory), source };
         let entries = if directory.is_empty() { self.root.entries() } else { self.root.read_dir(directory) };

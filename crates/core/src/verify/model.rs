@@ -70,7 +70,8 @@ pub fn compare<S: ModelSource, E: Into<CompareError>>(
 
     // §8.4 step 6: enumerate. Ignoring a path excuses what is not listed, so listed files are found all the same.
     let listed: HashSet<&str> = manifest.resources().iter().map(Resource::path).collect();
-    let rules = WalkRules { symlinks, ignore: &ignored, listed: &listed, unlisted: options.unsigned };
+    let (unlisted, jobs) = (options.unsigned, options.hashing.jobs);
+    let rules = WalkRules { symlinks, ignore: &ignored, listed: &listed, unlisted, jobs };
     let model = open(&rules).map_err(Into::into)?;
     if manifest.names_the_model_itself() && !model.is_single_file() {
         return Err(CompareError::SignedAsSingleFile);

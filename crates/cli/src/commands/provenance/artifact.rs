@@ -126,7 +126,7 @@ fn directory(
     global: &Global,
     console: &Console,
 ) -> Result<ReadArtifact, Failure> {
-    let list = list(model, beside, console)?;
+    let list = list(model, beside, global.hashing().jobs, console)?;
     let hashing = HashingArgs { hash: HashArg::Sha256, shard_size: None };
     let manifest = list.hash(model, &hashing, global, console, None)?;
     let digests = with_algorithms(&list.model, &manifest, algorithms)?;
@@ -150,7 +150,13 @@ pub(crate) fn signed(
         ModelPath::parse(path).iter().for_each(|path| ignore.insert_unrecorded(path));
     }
     let symlinks = if verdict.symlinks_widened { SymlinkPolicy::Allow } else { signed.parameters().symlinks };
-    let rules = WalkRules { symlinks, ignore: &ignore, listed: &listed, unlisted: Unlisted::Tolerate };
+    let rules = WalkRules {
+        symlinks,
+        ignore: &ignore,
+        listed: &listed,
+        unlisted: Unlisted::Tolerate,
+        jobs: global.hashing().jobs,
+    };
     let model = LocalModel::open(path, &rules)?;
     let total_bytes = model.files().iter().map(|file| file.length_bytes).sum();
     let manifest =

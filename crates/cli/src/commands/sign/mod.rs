@@ -175,7 +175,7 @@ fn write_signature(
         }
         false => None,
     };
-    let list = list(&target.model, &target.signature, console)?;
+    let list = list(&target.model, &target.signature, global.hashing().jobs, console)?;
     warn(target, &list.model, console);
     let list = list.map(|model| match &mut kept {
         Some(kept) => {

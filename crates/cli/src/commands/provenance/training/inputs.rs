@@ -1,6 +1,7 @@
 //! What goes into a training run: listed, hashed, and looked at again afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -54,7 +55,7 @@ impl Files {
         console: &Console,
     ) -> Result<Self, Failure> {
         let model = ModelArgs { path: path.to_owned(), scope };
-        let list = list(&model, beside, console)?;
+        let list = list(&model, beside, NonZeroUsize::MIN, console)?;
         Ok(Self { path: model.path, scope: model.scope, list })
     }
 
