@@ -2,14 +2,14 @@
 //!
 //! Both are in a folder of the user's that nobody else may write to. Whoever can write there is the user.
 
-use std::fs;
+use std::fs::symlink_metadata;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use model_hash::HashAlgorithm;
 use model_transparency::certificate::UnixTime;
 use model_transparency::manifest::Manifest;
-use model_transparency::model::LocalModel;
+use model_transparency::model::{LocalModel, ModelFile};
 use model_transparency::output::{Access, Existing, WriteError, write};
 use model_transparency::receipt::{
     FileTime, MAX_RECEIPT_BYTES, Receipt, ReceiptError, ReceiptKey, ReceiptRules, ReceiptedModel, Renewed, Reuse,
@@ -57,8 +57,7 @@ impl KeptReceipt {
         };
         let model = location.as_os_str().as_encoded_bytes().to_vec();
         let mut kept = Self { folder: state::folder("receipts")?, model, receipt: None, rules };
-        if kept.folder.exists() {
-            system::check_private(&kept.folder)?;
+        if system::is_private_folder(&kept.folder)? {
             let path = kept.path();
             kept.receipt = match read_key(&kept.folder)? {
                 Some(key) => read(&path, &kept.model, &key).unwrap_or_else(|problem| {
@@ -83,9 +82,13 @@ impl KeptReceipt {
         }
     }
 
-    /// The model beside its receipt, which is used up.
-    pub(crate) fn beside(&mut self, model: LocalModel) -> Result<ReceiptedModel, ReceiptError> {
-        ReceiptedModel::new(model, self.receipt.take(), self.rules.clone())
+    /// The model beside its receipt, which is used up: those of its files that `is_listed`.
+    pub(crate) fn beside(
+        &mut self,
+        model: LocalModel,
+        is_listed: impl Fn(&ModelFile) -> bool,
+    ) -> Result<ReceiptedModel, ReceiptError> {
+        ReceiptedModel::new(model, self.receipt.take(), self.rules.clone(), is_listed)
     }
 
     /// Keeps what was hashed. That it can't be kept is no failure of what it is about.
@@ -101,31 +104,42 @@ impl KeptReceipt {
                 1 => String::new(),
                 more => format!(" and {}", count(more - 1, "other file")),
             };
-            console.note(&format!("the receipt is without `{first}`{others}, changed just before or while being read"));
+            console.note(&format!(
+                "the receipt is without `{first}`{others}: open for writing, or changed just before or while being read"
+            ));
         }
         Reused { reuse, left_out }
     }
 
     fn write(&self, receipt: &Receipt) -> Result<(), Failure> {
         system::make_private(&self.folder)?;
-        let receipt = receipt.to_bytes(&self.model, &key(&self.folder)?);
-        Ok(write(&self.path(), &receipt, Access::Owner, Existing::Replace)?)
+        let (path, receipt) = (self.path(), receipt.to_bytes(&self.model, &key(&self.folder)?));
+        if symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(Failure::could_not_check("unsafe_state", format!("`{}` is no regular file", path.display())));
+        }
+        Ok(write(&path, &receipt, Access::Owner, Existing::Replace)?)
     }
 }
 
 /// The receipt at `path`. An error says why it can't be believed.
 fn read(path: &Path, model: &[u8], key: &ReceiptKey) -> Result<Option<Receipt>, String> {
+    let file = match system::open_private(RECEIPT, path) {
+        Ok(file) => file.map_err(|failure| failure.message)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("cannot be read: {error}")),
+    };
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
     let mut bytes = Vec::new();
-    match fs::File::open(path).and_then(|file| file.take(MAX_RECEIPT_BYTES as u64 + 1).read_to_end(&mut bytes)) {
-        Ok(_) => Receipt::parse(&bytes, model, key).map(Some).map_err(|error| error.to_string()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("cannot be read: {error}")),
+    if file.metadata().map_err(unreadable)?.len() <= MAX_RECEIPT_BYTES as u64 {
+        file.take(MAX_RECEIPT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     }
+    Receipt::parse(&bytes, model, key).map(Some).map_err(|error| error.to_string())
 }
 
 /// The name of the key's file.
 const KEY: &str = "key";
 const WHAT: &str = "the key of receipts";
+const RECEIPT: &str = "the receipt";
 
 /// The user's key, which is made if there is none.
 fn key(folder: &Path) -> Result<ReceiptKey, Failure> {
@@ -142,7 +156,7 @@ fn key(folder: &Path) -> Result<ReceiptKey, Failure> {
 
 fn read_key(folder: &Path) -> Result<Option<ReceiptKey>, Failure> {
     let path = &folder.join(KEY);
-    let file = match system::open_private(path) {
+    let file = match system::open_private(WHAT, path) {
         Ok(file) => file?,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Failure::unreadable(WHAT, path, &error)),
@@ -193,22 +207,33 @@ mod system {
             .mode(0o700)
             .create(folder)
             .map_err(|source| WriteError::Io { path: folder.to_owned(), source })?;
-        check_private(folder)
+        is_private_folder(folder).map(drop)
     }
 
-    /// Checks that nobody else may write to the folder.
-    pub(super) fn check_private(folder: &Path) -> Result<(), Failure> {
-        let found = symlink_metadata(folder).map_err(|error| Failure::unreadable("the folder", folder, &error))?;
-        is_private("the folder of receipts", folder, &found, 0o022)
+    /// Whether the folder is there. It has to be one that nobody else may write to.
+    pub(super) fn is_private_folder(folder: &Path) -> Result<bool, Failure> {
+        const WHAT: &str = "the folder of receipts";
+        match symlink_metadata(folder) {
+            Ok(found) if found.is_dir() => is_private(WHAT, folder, &found, 0o022).map(|()| true),
+            Ok(_) => {
+                let message = format!("{WHAT} `{}` is no folder: expected one, and no link to one", folder.display());
+                Err(Failure::could_not_check("unsafe_state", message))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Failure::unreadable(WHAT, folder, &error)),
+        }
     }
 
     /// Opens a file that nobody else may read or write.
-    pub(super) fn open_private(path: &Path) -> io::Result<Result<File, Failure>> {
+    pub(super) fn open_private(what: &str, path: &Path) -> io::Result<Result<File, Failure>> {
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let flags = i32::try_from(flags.bits()).unwrap_or_default();
+        let flags = i32::try_from(flags.bits()).expect("flags are numbers of 31 bits");
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let found = file.metadata()?;
-        Ok(is_private(super::WHAT, path, &found, 0o077).map(|()| file))
+        if !found.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        Ok(is_private(what, path, &found, 0o077).map(|()| file))
     }
 
     fn is_private(what: &str, path: &Path, found: &Metadata, forbidden: u32) -> Result<(), Failure> {
@@ -249,11 +274,11 @@ mod system {
         boot().map(drop)
     }
 
-    pub(super) fn check_private(_: &Path) -> Result<(), Failure> {
-        boot().map(drop)
+    pub(super) fn is_private_folder(_: &Path) -> Result<bool, Failure> {
+        boot().map(|_| false)
     }
 
-    pub(super) fn open_private(path: &Path) -> io::Result<Result<File, Failure>> {
+    pub(super) fn open_private(_: &str, path: &Path) -> io::Result<Result<File, Failure>> {
         File::open(path).map(Ok)
     }
 }

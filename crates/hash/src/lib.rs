@@ -22,6 +22,8 @@
 
 mod algorithm;
 mod engine;
+#[cfg(target_os = "linux")]
+mod lease;
 mod sha256;
 mod source;
 mod stream;
@@ -29,6 +31,8 @@ mod subtree;
 
 pub use algorithm::{Digest, HashAlgorithm, InvalidDigest};
 pub use engine::{Options, hash_segments};
+#[cfg(target_os = "linux")]
+pub use lease::is_open_for_writing;
 pub use sha256::{Sha256Kernel, UnknownKernel};
 pub use source::{HashError, ReadAt, ReadError, Segment, Source, nothing_beyond};
 pub use stream::Stream;

@@ -149,9 +149,9 @@ fn by_receipt(hashed: usize, known: usize, reused: &Reused) -> String {
 
 /// Adds which files were not read again, and why the others were.
 fn add_reused(fields: &mut Fields, old: Option<&Path>, reused: &Reused) {
-    let Reuse { unchanged, not_listed, changed, expired, .. } = reused.reuse;
+    let Reuse { unchanged, without_record, changed, expired, .. } = reused.reuse;
     let Some(old) = old else {
-        return fields.add("receipt", format!("{} hashed now", count(not_listed, "file")));
+        return fields.add("receipt", format!("{} hashed now", count(without_record, "file")));
     };
     fields.add(
         "reused",
@@ -165,12 +165,12 @@ fn add_reused(fields: &mut Fields, old: Option<&Path>, reused: &Reused) {
     );
     let why = [
         (changed, "changed since"),
-        (not_listed, "with no receipt that agrees with the older signature"),
+        (without_record, "with no receipt that agrees with the older signature"),
         (expired, "with a receipt that is too old"),
     ];
     let why = why.iter().filter(|(files, _)| *files > 0).map(|(files, why)| format!("{files} {why}"));
     let why = why.collect::<Vec<_>>().join(", ");
-    let hashed = count(changed + not_listed + expired, "file");
+    let hashed = count(changed + without_record + expired, "file");
     fields.add("hashed now", if why.is_empty() { hashed } else { format!("{hashed}: {why}") });
 }
 

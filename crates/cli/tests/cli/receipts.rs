@@ -209,16 +209,81 @@ fn a_write_through_a_mapping_that_was_dirty_is_seen() {
         model.ok("sign key model --private-key key.pem");
         std::thread::sleep(TICK);
         assert_eq!(model.verified(""), (files + 2, 0));
-        assert_eq!(model.verified(""), (0, files + 2), "the mapping alone changes nothing");
-        let before = fs::metadata(&mapped).expect("there").modified().expect("a time");
+        assert_eq!(model.verified(""), (1, files + 1), "what is mapped to be written to has no receipt");
         // Of the pages that were dirty before the model was hashed.
         mapping.write('2');
         model.refused(&["sub/weights.bin"]);
-        assert_ne!(fs::metadata(&mapped).expect("there").modified().expect("a time"), before);
         mapping.write('1');
+        drop(mapping);
         std::thread::sleep(TICK);
         assert_eq!(model.verified(""), (1, files + 1));
+        assert_eq!(model.verified(""), (0, files + 2));
     }
+}
+
+#[test]
+fn a_file_that_is_open_for_writing_is_read_each_time() {
+    let model = Model::new();
+    let verify = format!("verify key model --public-key key.pub.pem --receipt {BELIEVE}");
+    let writer = File::options().append(true).open(model.0.path("model/config.json")).expect("open");
+    let run = model.ok(&verify);
+    assert!(run.stderr.contains("the receipt is without `config.json`: open for writing, or changed"), "{run:?}");
+    assert_eq!(model.verified(""), (1, 1));
+    drop(writer);
+    assert_eq!(model.verified(""), (1, 1));
+    assert_eq!(model.verified(""), (0, 2));
+    // Opened and not written to: nothing changed.
+    drop(File::options().append(true).open(model.0.path("model/config.json")).expect("open"));
+    assert_eq!(model.verified(""), (0, 2));
+}
+
+#[test]
+fn a_file_to_which_root_alone_writes_has_a_receipt() {
+    let model = Model::new();
+    model.ok("sign key /etc/passwd --private-key key.pem --signature passwd.sig");
+    let verify = "verify key /etc/passwd --public-key key.pub.pem --signature passwd.sig --receipt";
+    let verify = format!("{verify} {BELIEVE} --format json");
+    assert_eq!(counts(&model.ok(&verify)), (1, 0));
+    assert_eq!(counts(&model.ok(&verify)), (0, 1));
+}
+
+#[test]
+fn what_is_not_listed_is_not_looked_at() {
+    let model = Model::new();
+    let memory = tempfile::NamedTempFile::new_in("/dev/shm").ok();
+    if let Some(memory) = &memory {
+        std::os::unix::fs::symlink(memory.path(), model.0.path("model/link")).expect("a link");
+    }
+    model.0.write("model/unsigned", "not signed");
+    let more = "--allow-symlinks --ignore-unsigned-files";
+    assert_eq!(model.verified(more), (2, 0));
+    let before = fs::metadata(model.receipt()).expect("there").modified().expect("a time");
+    assert_eq!(model.verified(more), (0, 2));
+    assert_eq!(fs::metadata(model.receipt()).expect("there").modified().expect("a time"), before);
+
+    // Shards do not list empty files.
+    fs::remove_file(model.0.path("model/unsigned")).expect("removed");
+    let _ = fs::remove_file(model.0.path("model/link"));
+    model.0.write("model/empty", "");
+    let sign = format!("sign key model --private-key key.pem --shard-size 30 --receipt {BELIEVE} --log-level error");
+    let signed = model.ok(&sign);
+    assert!(signed.stdout.contains("receipt      2 files hashed now\n"), "{}", signed.stdout);
+    std::thread::sleep(TICK);
+    model.ok(&sign);
+    let again = model.ok(&format!("{sign} --reuse model.sig"));
+    assert!(again.stdout.contains("hashed now   0 files\n"), "{}", again.stdout);
+}
+
+#[test]
+fn a_file_system_that_is_not_known_is_believed_only_if_that_is_asked_for() {
+    let model = Model::new();
+    // Of the kernel's file systems, one that is no disk.
+    let places = ["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/cpu/cgroup.procs"];
+    let Some(file) = places.into_iter().find(|place| Path::new(place).exists()) else { return };
+    let sign = format!("sign key {file} --private-key key.pem --signature new.sig --receipt");
+    model.fails(&sign, 3, &["is not known to note every change of a file", "--receipt-allow-network-fs believes it"]);
+    // It can't be hashed all the same: it has more bytes than it says.
+    model.fails(&format!("{sign} {BELIEVE}"), 3, &["grew"]);
 }
 
 #[test]
@@ -255,7 +320,21 @@ fn a_receipt_that_somebody_else_may_have_written_is_not_believed() {
     std::os::unix::fs::symlink("/dev/zero", &key).expect("a link");
     model.fails(&words, 3, &["the key of receipts"]);
     fs::remove_file(&key).expect("removed");
+    let away = model.0.path("away");
+    fs::rename(folder, &away).expect("renamed");
+    std::os::unix::fs::symlink(&away, folder).expect("a link");
+    model.fails(&words, 3, &["the folder of receipts", "is no folder"]);
+    fs::remove_file(folder).expect("removed");
+    fs::rename(&away, folder).expect("renamed");
+    fs::remove_file(&receipt).expect("removed");
+    let made = Command::new("mkfifo").arg(&receipt).status().expect("mkfifo");
+    assert!(made.success());
+    let run = model.ok(&words);
+    assert!(run.stderr.contains("there is no new receipt: `") && run.stderr.contains("is no regular file"), "{run:?}");
+    fs::remove_file(&receipt).expect("removed");
     // A new key is made, and the old receipt is void.
+    fs::write(&receipt, &written).expect("written");
+    mode(&receipt, 0o600);
     assert_eq!(model.verified("--log-level error"), (2, 0));
 }
 
@@ -358,6 +437,10 @@ fn a_new_signature_takes_from_the_old_what_did_not_change() {
         let sign = format!("sign key model --private-key key.pem {flag} --signature other.sig --reuse model.sig");
         model.fails(&sign, 2, &["`model.sig` is of sha256", &format!("the new signature is to be of {found}")]);
     }
+    fs::copy(model.0.path("model.sig"), model.0.path("model/old.sig")).expect("copied");
+    let inside = model.signed_again("--reuse model/old.sig --signature other.sig");
+    assert!(inside.stderr.contains("`model/old.sig` is in the model, and is signed with it"), "{}", inside.stderr);
+    fs::remove_file(model.0.path("model/old.sig")).expect("removed");
     let sign = "sign key model --private-key key.pem --signature shards.sig --shard-size 4 --receipt";
     model.ok(&format!("{sign} {BELIEVE}"));
     let again = model.ok(&format!("{sign} {BELIEVE} --reuse shards.sig"));

@@ -3,16 +3,27 @@
 use super::{FileState, ReceiptError, UnknownFileSystems};
 use crate::model::LocalModel;
 
-/// There are none.
-pub(super) fn states(model: &LocalModel, _: UnknownFileSystems) -> Result<Vec<Option<FileState>>, ReceiptError> {
-    Err(ReceiptError::NotTold { path: model.location().to_owned(), missing: "receipts are for Linux alone" })
-}
+/// A system of whose files nothing is known.
+pub(super) struct System<'a>(&'a LocalModel);
 
-/// There are none.
-pub(super) fn settled_states(
-    model: &LocalModel,
-    _: &[usize],
-    unknown: UnknownFileSystems,
-) -> Result<Vec<(usize, Option<FileState>)>, ReceiptError> {
-    states(model, unknown).map(|_| Vec::new())
+impl<'a> System<'a> {
+    pub(super) fn new(model: &'a LocalModel, _: UnknownFileSystems) -> Self {
+        Self(model)
+    }
+
+    pub(super) fn state(&mut self, _: usize) -> Result<Option<FileState>, ReceiptError> {
+        Err(self.refusal())
+    }
+
+    pub(super) fn settle(&mut self, _: &[(usize, FileState)]) -> Result<Vec<usize>, ReceiptError> {
+        Err(self.refusal())
+    }
+
+    pub(super) fn write_out(&mut self, _: &[(usize, FileState)]) -> Result<Vec<usize>, ReceiptError> {
+        Err(self.refusal())
+    }
+
+    fn refusal(&self) -> ReceiptError {
+        ReceiptError::NotTold { path: self.0.location().to_owned(), missing: "receipts are for Linux alone" }
+    }
 }

@@ -4,11 +4,12 @@
 //! inode, length, times of change and mount. As long as the file is in that state, and only then, the digests are taken
 //! from the receipt. What this protects against, and what not, is in `docs/receipts.md`.
 //!
-//! The order of things is what makes it sound. The caller takes the time, [`ReceiptedModel::new`] writes out what is
-//! dirty and notes the states, the files are hashed, [`ReceiptedModel::renew`] writes out and looks again. A file that
-//! was touched after the time was taken is in another state at the end, or has a time of change that is not older than
-//! the time taken: it is left out. Pages that were written out are write-protected, so that even a mapping that was
-//! there before has to pass through the kernel, which notes the time, to write to them again.
+//! The order of things matters. The caller takes the time, [`ReceiptedModel::new`] sees that nobody has a file open for
+//! writing, writes out what is dirty and notes the states, the files are hashed, [`ReceiptedModel::renew`] writes out and
+//! looks again. A write that is begun after the time was taken has a time of change that is not older: the file is left
+//! out, or in another state when it is looked at the next time. One that was begun before would need an open file. Pages
+//! that were written out are write-protected, so that even a mapping has to pass through the kernel, which notes the
+//! time, to write to them again.
 //!
 //! This module neither asks for the time nor knows where receipts are kept.
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use model_hash::{Digest, HashAlgorithm, ReadAt, ReadError};
 
-use super::{FileState, FileTime, Receipt, ReceiptError, ReceiptRules, Record, system};
+use super::system::System;
+use super::{FileState, FileTime, Receipt, ReceiptError, ReceiptRules, Record};
 use crate::compat::SINGLE_FILE_NAME;
 use crate::manifest::{Manifest, Resource};
 use crate::model::{Finding, LocalModel, ModelFile, ModelSource};
@@ -27,14 +28,16 @@ pub struct ReceiptedModel {
 enum Standing {
     /// It is in the state that the receipt has.
     Unchanged(Record),
-    /// It has to be read, and was in this state before that, if it has one that is known.
+    /// It has to be read, and was in this state before that, if the next change of it will show.
     Unknown(Why, Option<FileState>),
+    /// It is not listed by a manifest, and nobody asks for its digest.
+    Unlisted,
 }
 
 /// Why a file has to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
-    NotListed,
+    NoRecord,
     Changed,
     Expired,
 }
@@ -47,7 +50,7 @@ pub struct Reuse {
     /// When the first of these was hashed.
     pub since: Option<FileTime>,
     /// Files that the receipt has not, or not with the digests that were expected.
-    pub not_listed: usize,
+    pub without_record: usize,
     /// Files that the receipt has in another state.
     pub changed: usize,
     /// Files whose record is older than is believed, or of a time to come.
@@ -61,8 +64,8 @@ pub struct Renewed {
     pub receipt: Option<Receipt>,
     /// How the files stood to the receipt before.
     pub reuse: Reuse,
-    /// Files that it is without: they were changed while they were read, or so shortly before that another change need
-    /// not show.
+    /// Files that it is without: they are open for writing, or were changed while they were read, or so shortly before
+    /// that another change need not show.
     pub left_out: Vec<String>,
 }
 
@@ -81,31 +84,43 @@ impl ReceiptedModel {
         Self { model, rules: None, files: Vec::new(), is_outdated: false }
     }
 
-    /// Looks at every file of a model that was listed after `rules.begun`, and writes out what will have to be read.
+    /// Looks at the files of a model that was listed after `rules.begun`, those that `is_listed`, and settles what will
+    /// have to be read.
     ///
     /// # Errors
     /// [`ReceiptError`]: a file is where no receipt can be trusted.
-    pub fn new(model: LocalModel, receipt: Option<Receipt>, rules: ReceiptRules) -> Result<Self, ReceiptError> {
+    pub fn new(
+        model: LocalModel,
+        receipt: Option<Receipt>,
+        rules: ReceiptRules,
+        is_listed: impl Fn(&ModelFile) -> bool,
+    ) -> Result<Self, ReceiptError> {
         let mut receipt = receipt.filter(|receipt| receipt.boot == rules.boot).map_or_else(HashMap::new, |it| it.files);
-        let found = system::states(&model, rules.unknown_file_systems)?;
-        let mut files = Vec::with_capacity(found.len());
-        for (file, state) in model.files().iter().zip(&found) {
-            let record = receipt.remove(file.path.as_str());
-            files.push(match record {
-                None => Standing::Unknown(Why::NotListed, *state),
-                Some(record) if Some(record.state) != *state => Standing::Unknown(Why::Changed, *state),
-                Some(record) if rules.is_expired(record.hashed) => Standing::Unknown(Why::Expired, *state),
+        let mut system = System::new(&model, rules.unknown_file_systems);
+        let mut files = Vec::with_capacity(model.files().len());
+        for (index, file) in model.files().iter().enumerate() {
+            if !is_listed(file) {
+                files.push(Standing::Unlisted);
+                continue;
+            }
+            let state = system.state(index)?;
+            files.push(match receipt.remove(file.path.as_str()) {
+                None => Standing::Unknown(Why::NoRecord, state),
+                Some(record) if Some(record.state) != state => Standing::Unknown(Why::Changed, state),
+                Some(record) if rules.is_expired(record.hashed) => Standing::Unknown(Why::Expired, state),
                 Some(record) => Standing::Unchanged(record),
             });
         }
-        let again = look_again(&model, &files, &rules)?;
-        let mut receipted = Self { model, rules: Some(rules), files, is_outdated: !receipt.is_empty() };
-        for (index, state) in again {
-            if let Standing::Unknown(_, found) = &mut receipted.files[index] {
-                *found = state;
+        let mut settled = HashMap::new();
+        for index in system.settle(&unknown(&files))? {
+            settled.insert(index, system.state(index)?);
+        }
+        for (index, standing) in files.iter_mut().enumerate() {
+            if let Standing::Unknown(_, state) = standing {
+                *state = settled.remove(&index).flatten();
             }
         }
-        Ok(receipted)
+        Ok(Self { model, rules: Some(rules), files, is_outdated: !receipt.is_empty() })
     }
 
     /// How its files stand to the receipt.
@@ -117,7 +132,8 @@ impl ReceiptedModel {
                     reuse.unchanged += 1;
                     reuse.since = Some(reuse.since.map_or(record.hashed, |since| since.min(record.hashed)));
                 }
-                Standing::Unknown(Why::NotListed, _) => reuse.not_listed += 1,
+                Standing::Unlisted => {}
+                Standing::Unknown(Why::NoRecord, _) => reuse.without_record += 1,
                 Standing::Unknown(Why::Changed, _) => reuse.changed += 1,
                 Standing::Unknown(Why::Expired, _) => reuse.expired += 1,
             }
@@ -128,7 +144,7 @@ impl ReceiptedModel {
     /// The length in bytes of the files that have to be read.
     #[must_use]
     pub fn unknown_bytes(&self) -> u64 {
-        let is_unknown = |file: usize| !matches!(self.files.get(file), Some(Standing::Unchanged(_)));
+        let is_unknown = |file| !matches!(self.files.get(file), Some(Standing::Unchanged(_) | Standing::Unlisted));
         let files = self.model.files().iter().enumerate();
         files.filter(|(index, _)| is_unknown(*index)).map(|(_, file)| file.length_bytes).sum()
     }
@@ -141,11 +157,15 @@ impl ReceiptedModel {
     pub fn renew(&self, manifest: &Manifest) -> Result<Option<Renewed>, ReceiptError> {
         let Some(rules) = &self.rules else { return Ok(None) };
         let reuse = self.reuse();
-        let again = look_again(&self.model, &self.files, rules)?;
-        if again.is_empty() && !self.is_outdated {
+        let has_news = self.files.iter().any(|standing| matches!(standing, Standing::Unknown(..)));
+        if !has_news && !self.is_outdated {
             return Ok(Some(Renewed { receipt: None, reuse, left_out: Vec::new() }));
         }
-        let mut again: HashMap<usize, Option<FileState>> = again.into_iter().collect();
+        let mut system = System::new(&self.model, rules.unknown_file_systems);
+        let mut again = HashMap::new();
+        for index in system.write_out(&unknown(&self.files))? {
+            again.extend(system.state(index)?.map(|state| (index, state)));
+        }
         let resources = Resources::of(manifest);
         let (mut files, mut left_out) = (HashMap::new(), Vec::new());
         for (index, (file, standing)) in self.model.files().iter().zip(&self.files).enumerate() {
@@ -156,7 +176,8 @@ impl ReceiptedModel {
                     files.insert(path, record.clone());
                 }
                 Standing::Unchanged(_) => left_out.push(path),
-                Standing::Unknown(_, before) => match (before, again.remove(&index).flatten()) {
+                Standing::Unlisted => {}
+                Standing::Unknown(_, before) => match (before, again.remove(&index)) {
                     (Some(before), Some(after)) if *before == after && after.shows_changes_after(rules.begun) => {
                         let digests = resources.iter().map(|resource| (resource.range(), resource.digest().clone()));
                         let algorithm = manifest.parameters().hash;
@@ -170,15 +191,13 @@ impl ReceiptedModel {
     }
 }
 
-/// Writes out the files that have to be read, and gives the state that each is in afterwards.
-fn look_again(
-    model: &LocalModel,
-    files: &[Standing],
-    rules: &ReceiptRules,
-) -> Result<Vec<(usize, Option<FileState>)>, ReceiptError> {
-    let read = files.iter().enumerate().filter(|(_, standing)| matches!(standing, Standing::Unknown(..)));
-    let read: Vec<usize> = read.map(|(index, _)| index).collect();
-    system::settled_states(model, &read, rules.unknown_file_systems)
+/// The files that have to be read, and have a state.
+fn unknown(files: &[Standing]) -> Vec<(usize, FileState)> {
+    let state = |(index, standing): (usize, &Standing)| match standing {
+        Standing::Unknown(_, state) => state.map(|state| (index, state)),
+        Standing::Unchanged(_) | Standing::Unlisted => None,
+    };
+    files.iter().enumerate().filter_map(state).collect()
 }
 
 /// The resources of each file of a manifest.

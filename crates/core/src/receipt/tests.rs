@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use model_hash::Options;
 use proptest::prelude::*;
 
+use super::system::System;
 use super::*;
 use crate::manifest::{Manifest, Parameters, Serialization};
 use crate::model::{IgnoreRules, LocalModel, ModelSource, SymlinkPolicy};
@@ -19,7 +20,7 @@ fn time(seconds: i64, nanoseconds: u32) -> FileTime {
 }
 
 fn record(changed: FileTime, digests: Vec<(Option<Range<u64>>, Digest)>) -> Record {
-    let state = FileState { device: 1, inode: 2, mount: 3, length_bytes: 4, modified: time(5, 6), changed };
+    let state = FileState { device: 1, volume: 0, inode: 2, mount: 3, length_bytes: 4, modified: time(5, 6), changed };
     Record::new(state, time(9, 0), HashAlgorithm::Sha256, digests)
 }
 
@@ -80,6 +81,8 @@ fn a_change_shows_if_its_time_can_only_be_another() {
     assert!(!shows(time(10, 5), time(10, 5)), "the same tick");
     assert!(!shows(time(10, 5), time(10, 4)), "a time to come");
     // Whole seconds: the file system has no finer time.
+    let last = time(i64::from(i32::MAX), 0);
+    assert!(!shows(last, time(1 << 32, 0)), "the clock of the file system stands still");
     assert!(!shows(time(10, 0), time(12, 0)));
     assert!(shows(time(10, 0), time(12, 1)));
 }
@@ -112,7 +115,7 @@ impl Folder {
     }
 
     fn beside(&self, receipt: Option<&Receipt>, rules: &ReceiptRules) -> ReceiptedModel {
-        ReceiptedModel::new(self.model(), receipt.cloned(), rules.clone()).expect("beside its receipt")
+        ReceiptedModel::new(self.model(), receipt.cloned(), rules.clone(), |_| true).expect("beside its receipt")
     }
 
     /// Hashes what has to be, and gives the new receipt.
@@ -182,13 +185,63 @@ fn a_file_changed_while_it_is_read_has_no_receipt() {
     assert_eq!(renewed.receipt.expect("a receipt").files.into_keys().collect::<Vec<_>>(), ["b"]);
 }
 
+/// What is written out can't be written to again without the kernel, through a mapping that was there before either.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_through_a_dirty_mapping_shows_once_it_was_written_out() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+
+    const SCRIPT: &str = "import mmap, sys\nfile = open(sys.argv[1], 'r+b')\nmapping = mmap.mmap(file.fileno(), 0)\n\
+                          for text in sys.stdin:\n    mapping[0:1] = text[:1].encode()\n    print(flush=True)\n";
+    let Some(python) = ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|path| Path::new(path).exists())
+    else {
+        return;
+    };
+    let folder = Folder::new();
+    let mut python = Command::new(python)
+        .args(["-c", SCRIPT])
+        .arg(folder.path("a"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python");
+    let (mut input, mut output) =
+        (python.stdin.take().expect("piped"), BufReader::new(python.stdout.take().expect("piped")));
+    let mut write = |byte: char| {
+        writeln!(input, "{byte}").expect("told");
+        output.read_line(&mut String::new()).expect("an answer");
+    };
+    // Few files are written out one by one, many at once.
+    for files in [0, 100] {
+        for file in 0..files {
+            folder.write(&format!("more-{file}"), "x");
+        }
+        write('1');
+        let model = folder.model();
+        let mut system = System::new(&model, UnknownFileSystems::Believe);
+        let mut state = |file| system.state(file).expect("told").expect("a state");
+        let all: Vec<_> = (0..model.files().len()).map(|file| (file, state(file))).collect();
+        std::thread::sleep(Duration::from_millis(50));
+        write('2');
+        let before = state(0);
+        let written = System::new(&model, UnknownFileSystems::Believe).write_out(&all).expect("written out");
+        assert_eq!(written.len(), all.len());
+        std::thread::sleep(Duration::from_millis(50));
+        write('3');
+        assert_ne!(state(0), before, "{files} more files");
+    }
+    drop(input);
+    python.wait().expect("ended");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn only_what_is_as_it_was_need_not_be_read() {
     let folder = Folder::new();
     let begun = later(folder.changed("b"));
     let (manifest, renewed) = folder.hash(None, &rules(begun));
-    assert_eq!(renewed.reuse, Reuse { not_listed: 2, ..Reuse::default() });
+    assert_eq!(renewed.reuse, Reuse { without_record: 2, ..Reuse::default() });
     let receipt = renewed.receipt.expect("a receipt");
 
     let again = folder.hash(Some(&receipt), &rules(later(begun)));
@@ -205,7 +258,7 @@ fn only_what_is_as_it_was_need_not_be_read() {
 
     let reuse = |rules: ReceiptRules| folder.hash(Some(&receipt), &rules).1.reuse;
     let other_run = ReceiptRules { boot: "another run".to_owned(), ..rules(later(begun)) };
-    assert_eq!(reuse(other_run), Reuse { not_listed: 2, ..Reuse::default() });
+    assert_eq!(reuse(other_run), Reuse { without_record: 2, ..Reuse::default() });
     let at_most = |seconds| ReceiptRules { max_age: Some(Duration::from_secs(seconds)), ..rules(later(begun)) };
     assert_eq!(reuse(at_most(10)).unchanged, 2);
     assert_eq!(reuse(at_most(9)), Reuse { expired: 2, ..Reuse::default() });

@@ -28,12 +28,12 @@ use model_transparency::timestamp::Timestamp;
 use model_transparency::verify::Evidence;
 
 use super::digest::list;
-use crate::args::{Global, HashingArgs, IfNamed, InstanceArgs, ModelArgs};
+use crate::args::{Global, HashingArgs, IfNamed, ModelArgs};
 use crate::failure::Failure;
 use crate::output::{Answer, Console, Signed, sign_answer};
 use crate::receipts::KeptReceipt;
 use crate::signature_file::{self, DEFAULT_NAME};
-use reuse::ReuseArgs;
+use reuse::{Believed, ReuseArgs};
 pub(crate) use statement::{NewStatement, StatementSigner};
 use witnesses::{Asked, WitnessArgs};
 
@@ -144,7 +144,7 @@ pub(crate) fn sign(
     console: &Console,
 ) -> Result<Answer, Failure> {
     let asked = common.witnesses.find(console)?;
-    write_signature(&common.target, common.witnesses.instance(), signer, &asked, None, global, console)
+    write_signature(&common.target, common.witnesses.believed(), signer, &asked, None, global, console)
 }
 
 /// What goes on while a model is hashed.
@@ -160,14 +160,14 @@ struct Meanwhile<'a> {
 /// Hashes the model, has it signed before these witnesses, and writes the signature.
 fn write_signature(
     target: &Target,
-    instance: &InstanceArgs,
+    believed: Believed<'_>,
     signer: &dyn Signer,
     asked: &Asked,
     meanwhile: Option<&Meanwhile<'_>>,
     global: &Global,
     console: &Console,
 ) -> Result<Answer, Failure> {
-    let old = target.reuse.read(signer.trust(), instance, &target.hashing, console)?;
+    let old = target.reuse.read(signer.trust(), believed, &target.hashing, console)?;
     let mut kept = match target.reuse.keeps_receipt() {
         true => {
             let location = LocalModel::locate(&target.model.path, target.model.scope.symlinks())?;
@@ -177,10 +177,13 @@ fn write_signature(
     };
     let list = list(&target.model, &target.signature, global.hashing().jobs, console)?;
     warn(target, &list.model, console);
+    target.reuse.warn(&list.model, console);
     let list = list.map(|model| match &mut kept {
         Some(kept) => {
             kept.believe_only(old.as_ref().map(Statement::manifest));
-            kept.beside(model)
+            // Shards do not list empty files (OMS §6.3.2).
+            let has_empty = target.hashing.serialization() == Serialization::Files;
+            kept.beside(model, |file| has_empty || file.length_bytes > 0)
         }
         None => Ok(ReceiptedModel::without_receipt(model)),
     })?;

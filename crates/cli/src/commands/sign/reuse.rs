@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use model_transparency::envelope::{Bundle, Statement};
 use model_transparency::manifest::Parameters;
+use model_transparency::model::{LocalModel, ModelSource};
 use model_transparency::sigstore::{SignerRule, SigstoreTrust};
 use model_transparency::trust::{Anchors, CertificateTrust, SignerTrust, TimestampTrust, Trust};
 use model_transparency::verify::check_signature;
@@ -11,7 +12,7 @@ use model_transparency::verify::check_signature;
 use crate::args::{HashingArgs, InstanceArgs, RECEIPTS, ReceiptArgs, TimestampArgs};
 use crate::commands::verify::rule;
 use crate::failure::Failure;
-use crate::inputs::{self, now};
+use crate::inputs::{self, Inside, inside, now};
 use crate::instance::resolve;
 use crate::output::{Console, hashing as hashing_text};
 
@@ -48,7 +49,29 @@ pub(crate) struct ReuseArgs {
     pub(super) rules: ReceiptArgs,
 }
 
+/// Who is believed about an older signature, besides its signer.
+#[derive(Clone, Copy)]
+pub(super) struct Believed<'a> {
+    /// Where identities are certified, and whose timestamps count.
+    pub(super) instance: &'a InstanceArgs,
+    /// Those of other authorities whose timestamps count.
+    pub(super) timestamp_certificates: &'a [PathBuf],
+}
+
 impl ReuseArgs {
+    /// Says that the older signature is part of the model, if it is.
+    pub(super) fn warn(&self, model: &LocalModel, console: &Console) {
+        if let Some(old) = &self.reuse
+            && let Inside::Yes(inner) = inside(model.location(), old)
+            && model.files().iter().any(|file| file.path.as_str() == inner)
+        {
+            console.warn(&format!(
+                "`{}` is in the model, and is signed with it: --ignore-paths leaves it out",
+                old.display()
+            ));
+        }
+    }
+
     /// Refuses flags that mean nothing without others.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let about_reuse = [
@@ -80,16 +103,16 @@ impl ReuseArgs {
     }
 
     /// What the older signature says, if there is one. Without flags that name somebody else, whoever is trusted to sign
-    /// now (`own`) has to have made it; `instance` is where identities are certified.
+    /// now (`own`) has to have made it.
     pub(super) fn read(
         &self,
         own: Trust<'_>,
-        instance: &InstanceArgs,
+        believed: Believed<'_>,
         hashing: &HashingArgs,
         console: &Console,
     ) -> Result<Option<Statement>, Failure> {
         let Some(path) = &self.reuse else { return Ok(None) };
-        let statement = self.verify(path, own, instance, console)?;
+        let statement = self.verify(path, own, believed, console)?;
         let found = statement.manifest().parameters();
         let new = Parameters { serialization: hashing.serialization(), hash: hashing.hash.into(), ..found.clone() };
         if new != *found {
@@ -107,11 +130,13 @@ impl ReuseArgs {
         &self,
         path: &Path,
         own: Trust<'_>,
-        instance: &InstanceArgs,
+        Believed { instance, timestamp_certificates }: Believed<'_>,
         console: &Console,
     ) -> Result<Statement, Failure> {
         let bundle = Bundle::read(path)?;
-        let authorities = inputs::timestamp_authorities(&TimestampArgs::default(), instance, console)?;
+        let stamps =
+            TimestampArgs { tsa_certificate_chain: timestamp_certificates.to_vec(), ..TimestampArgs::default() };
+        let authorities = inputs::timestamp_authorities(&stamps, instance, console)?;
         let timestamps = TimestampTrust { authorities: &authorities, required: false };
         let identity = rule("--reuse-identity", self.reuse_identity.as_deref(), None)?;
         let provider = rule("--reuse-identity-provider", self.reuse_identity_provider.as_deref(), None)?;

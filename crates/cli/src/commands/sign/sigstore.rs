@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model_transparency::sigstore::{NoServices, ServiceKind, Services, SigningConfig};
 use model_transparency_remote::sigstore::{Fulcio, SigstoreSigner};
 
+use super::reuse::Believed;
 use super::witnesses::{Asked, invalid_endpoint, listed_version};
 use super::{Meanwhile, Target, check_target, write_signature};
 use crate::args::{Global, IdentityArgs, InstanceArgs, ServiceArgs};
@@ -44,8 +45,9 @@ pub(crate) fn run(args: &Args, global: &Global, console: &Console) -> Result<Ans
             signer.prepare();
         }
     };
+    let believed = Believed { instance: &args.instance, timestamp_certificates: &[] };
     let meanwhile = Meanwhile { begin: &begin, has_failed: signer.has_failed(), failure: &|| signer.failure() };
-    write_signature(&args.target, &args.instance, signer.as_ref(), &asked, Some(&meanwhile), global, console)
+    write_signature(&args.target, believed, signer.as_ref(), &asked, Some(&meanwhile), global, console)
 }
 
 /// Somebody who can sign with an instance.

@@ -11,6 +11,7 @@ use model_transparency_remote::InvalidEndpoint;
 use model_transparency_remote::sigstore::{Rekor, RekorVersion};
 use model_transparency_remote::timestamp::HttpTimestamper;
 
+use super::reuse::Believed;
 use crate::args::{InstanceArgs, LogArgs, RekorVersionArg, StampArgs};
 use crate::failure::Failure;
 use crate::inputs::{certificates, now};
@@ -48,9 +49,9 @@ impl WitnessArgs {
         authorities.map(|path| (TSA_CERTIFICATE, path.as_path())).chain(self.instance.inputs())
     }
 
-    /// The instance that was named.
-    pub(crate) fn instance(&self) -> &InstanceArgs {
-        &self.instance
+    /// Who is believed about an older signature.
+    pub(crate) fn believed(&self) -> Believed<'_> {
+        Believed { instance: &self.instance, timestamp_certificates: &self.stamp.tsa_certificate_chain }
     }
 
     /// Finds those who are to be asked.

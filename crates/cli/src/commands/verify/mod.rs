@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::{ArgAction, Subcommand};
 use model_transparency::envelope::Bundle;
 use model_transparency::log::LogKeys;
-use model_transparency::model::{Finding, LocalModel, SymlinkPolicy, Unlisted};
+use model_transparency::model::{Finding, LocalModel, ModelSource, SymlinkPolicy, Unlisted};
 use model_transparency::provenance::{Artifact, Match, ModelDigests};
 use model_transparency::receipt::ReceiptedModel;
 use model_transparency::trust::{LogTrust, SignerTrust, TimestampTrust, Trust, UnknownLogs};
@@ -197,6 +197,9 @@ pub(crate) struct Signature {
 
 /// Reads the signature that is to be verified, finding it first if it was not named.
 pub(crate) fn open(common: &Common, console: &Console) -> Result<Signature, Failure> {
+    if let Some(flag) = common.receipt_rules.first_flag().filter(|_| !common.receipt) {
+        return Err(Failure::usage(format!("{flag} is about receipts: give it with --receipt")));
+    }
     LocalModel::locate(&common.model.path, SymlinkPolicy::Allow)?;
     let path = match &common.signature {
         Some(path) => path.clone(),
@@ -216,9 +219,6 @@ pub(crate) fn verify(
 ) -> Result<Answer, Failure> {
     let model = &common.model;
     let location = LocalModel::locate(&model.path, SymlinkPolicy::Allow)?;
-    if let Some(flag) = common.receipt_rules.first_flag().filter(|_| !common.receipt) {
-        return Err(Failure::usage(format!("{flag} is about receipts: give it with --receipt")));
-    }
     let provenance = common.provenance.read(&common.instance, console)?;
     let authorities = match signer {
         // Its trusted root says whose timestamps count.
@@ -273,7 +273,10 @@ pub(crate) fn verify(
             compare(statement, &options, |rules| -> Result<&ReceiptedModel, CompareError> {
                 let model = LocalModel::open(&model.path, rules)?;
                 let model = match &mut kept {
-                    Some(kept) => kept.beside(model)?,
+                    Some(kept) => {
+                        let is_file = model.is_single_file();
+                        kept.beside(model, |file| is_file || rules.listed.contains(file.path.as_str()))?
+                    }
                     None => ReceiptedModel::without_receipt(model),
                 };
                 total_bytes.store(model.unknown_bytes(), Ordering::Relaxed);
