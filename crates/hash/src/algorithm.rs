@@ -84,12 +84,12 @@ impl Digest {
     #[must_use]
     pub fn to_hex(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut hex = String::with_capacity(self.as_bytes().len() * 2);
-        for byte in self.as_bytes() {
-            hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            hex.push(char::from(DIGITS[usize::from(byte & 15)]));
+        let mut hex = vec![0; self.as_bytes().len() * 2];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.as_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        hex
+        String::from_utf8(hex).expect("digits are ASCII")
     }
 
     /// Reads a digest of `algorithm` from lowercase hexadecimal.

@@ -128,7 +128,10 @@ impl Bundle {
     }
 
     fn parse_of(bytes: &[u8], writer: Writer) -> Result<Self, InvalidBundle> {
-        json::require_unique_members(bytes)?;
+        json::with_unique_members(bytes, || Self::of_unique_members(bytes, writer))
+    }
+
+    fn of_unique_members(bytes: &[u8], writer: Writer) -> Result<Self, InvalidBundle> {
         let mut unknown = None;
         let wire: BundleIn<'_> = json::parse_object(bytes, |path| {
             if !path.starts_with("verificationMaterial.") {
@@ -175,7 +178,10 @@ impl Bundle {
             verification_material: MaterialOut::of(&self.material, &self.log_entries, &self.timestamps),
             content: ContentOut::DsseEnvelope(self.envelope()),
         };
-        serde_json::to_vec(&wire).expect("text always serialises")
+        // Growing would copy all of it several times.
+        let mut json = Vec::with_capacity(self.payload.len().div_ceil(3) * 4 + 4_096);
+        serde_json::to_writer(&mut json, &wire).expect("text always serialises");
+        json
     }
 
     /// The DSSE envelope alone as JSON, for tools that read no bundles. What else is in the bundle is lost.

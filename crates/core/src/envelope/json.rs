@@ -18,6 +18,27 @@ pub(crate) fn require_unique_members(bytes: &[u8]) -> Result<(), InvalidJson> {
     Ok(())
 }
 
+/// Bytes from which on a thread is worth its start.
+const MANY_BYTES: usize = 1 << 20;
+
+/// Parses with `parse` what [`require_unique_members`] holds of, which is seen to meanwhile if there is much of it.
+pub(crate) fn with_unique_members<T, E: From<InvalidJson>>(
+    bytes: &[u8],
+    parse: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    std::thread::scope(|scope| {
+        let check = || require_unique_members(bytes);
+        let other = (bytes.len() >= MANY_BYTES).then(|| std::thread::Builder::new().spawn_scoped(scope, check).ok());
+        let Some(other) = other.flatten() else {
+            check()?;
+            return parse();
+        };
+        let parsed = parse();
+        other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        parsed
+    })
+}
+
 /// Parses `bytes` as the object `T`. Members that `T` does not have are passed to `unknown` as paths such as
 /// `predicate.extra`.
 ///

@@ -47,6 +47,9 @@ impl std::fmt::Display for FormatVersion {
     }
 }
 
+/// What a resource takes in JSON besides its name, with a digest of 32 bytes.
+const RESOURCE_BYTES: usize = 112;
+
 impl Statement {
     /// A statement of OMS v1.0.
     #[must_use]
@@ -96,7 +99,12 @@ impl Statement {
                 },
             },
         };
-        serde_json::to_vec(&wire).expect("text, numbers and booleans always serialise")
+        // About what each resource takes; growing would copy all of it several times.
+        let resources = self.manifest.resources();
+        let about = resources.iter().map(|resource| resource.name().len() + RESOURCE_BYTES).sum::<usize>() + 1_024;
+        let mut payload = Vec::with_capacity(about);
+        serde_json::to_writer(&mut payload, &wire).expect("text, numbers and booleans always serialise");
+        payload
     }
 
     /// Parses a payload and checks that it is consistent (OMS §8.3).
@@ -104,7 +112,10 @@ impl Statement {
     /// # Errors
     /// [`InvalidStatement`]: what is wrong, and where.
     pub(crate) fn from_payload(payload: &[u8]) -> Result<Self, InvalidStatement> {
-        json::require_unique_members(payload)?;
+        json::with_unique_members(payload, || Self::from_unique_members(payload))
+    }
+
+    fn from_unique_members(payload: &[u8]) -> Result<Self, InvalidStatement> {
         let header: Header = json::parse_object(payload, |_| {})?;
         if header.statement_type != STATEMENT_TYPE {
             return Err(InvalidStatement::StatementType { found: header.statement_type });

@@ -46,7 +46,7 @@ pub fn sign_statement(
     witnesses: Witnesses<'_>,
 ) -> Result<SignedStatement, SignError> {
     subject_digest(&statement).map_err(|error| SignError::Unusable(error.to_string()))?;
-    let bundle = envelop(statement, signer, witnesses)?;
+    let (bundle, _) = envelop(statement, signer, witnesses)?;
     let trust = Trust { logs: witnesses.trusted_logs, ..signer.trust() };
     let evidence = verify::check_statement(&bundle, trust)?.evidence().clone();
     Ok(SignedStatement { bundle, evidence })

@@ -44,7 +44,9 @@ pub struct Signed {
 /// A new signature that holds.
 #[derive(Debug)]
 pub struct NewSignature {
-    /// What is written.
+    /// What is written, as JSON.
+    pub json: Vec<u8>,
+    /// The same.
     pub bundle: Bundle,
     /// What was signed.
     pub statement: Statement,
@@ -64,18 +66,20 @@ pub fn sign_model(
 ) -> Result<NewSignature, SignError> {
     let statement = Statement::new(model_name.to_owned(), manifest);
     let payload = statement.to_payload();
-    let bundle = envelop(payload, signer, witnesses)?;
+    let (bundle, json) = envelop(payload, signer, witnesses)?;
     let verified = verify::check_signature(&bundle, Trust { logs: witnesses.trusted_logs, ..signer.trust() })?;
     let evidence = verified.evidence().clone();
     let read_back = verified.statement().map_err(|error| SignError::Unusable(error.to_string()))?;
     if *read_back.get() != statement {
         return Err(SignError::Unusable("the statement does not read back as it was written".to_owned()));
     }
-    Ok(NewSignature { bundle, statement, evidence })
+    drop(read_back);
+    Ok(NewSignature { json, bundle, statement, evidence })
 }
 
-/// A bundle around a payload: its signature, and what the witnesses say of it. It is read back, and not verified.
-fn envelop(payload: Vec<u8>, signer: &dyn Signer, witnesses: Witnesses<'_>) -> Result<Bundle, SignError> {
+/// A bundle around a payload: its signature, and what the witnesses say of it. It is read back from the JSON beside it,
+/// and not verified.
+fn envelop(payload: Vec<u8>, signer: &dyn Signer, witnesses: Witnesses<'_>) -> Result<(Bundle, Vec<u8>), SignError> {
     let Signed { signature, key, material } = signer.sign(&pae(&payload), &payload)?;
     let submission =
         LogSubmission { subject: Subject::Envelope(&payload), signature: &signature, material: &material, key: &key };
@@ -84,7 +88,8 @@ fn envelop(payload: Vec<u8>, signer: &dyn Signer, witnesses: Witnesses<'_>) -> R
     if json.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(SignError::TooLarge { found: json.len() as u64 });
     }
-    Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))
+    let bundle = Bundle::parse(&json).map_err(|error| SignError::Unusable(error.to_string()))?;
+    Ok((bundle, json))
 }
 
 /// Why there is no signature.

@@ -202,10 +202,9 @@ fn write_signature(
     let renewed = list.model.renew(&manifest)?;
     // A model of many files takes much memory, and so does its bundle.
     drop(list);
-    let NewSignature { bundle, statement, evidence } =
+    let NewSignature { json, bundle, statement, evidence } =
         asked.ask(|witnesses| sign_model(&name, manifest, signer, witnesses))?;
     warn_of_short_key(&evidence, console);
-    let json = bundle.to_json();
     let timestamps = timestamps(&bundle);
     let log_entries = asked.log_entries(&bundle);
     drop(bundle);
