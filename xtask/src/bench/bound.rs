@@ -13,6 +13,8 @@ use model_hash::{HashAlgorithm, Options, ReadAt, ReadError, Segment, Sha256Kerne
 const KERNEL_BYTES: u64 = 256 << 20;
 /// Files that are measured together are read up to so much of; what they would say beyond it is the same.
 const READ_BYTES: u64 = 2 << 30;
+/// Streams that the widest kernel takes.
+const MOST_STREAMS: usize = 16;
 const BUFFER_BYTES: usize = 256 << 10;
 const RUNS: usize = 5;
 
@@ -20,14 +22,20 @@ const RUNS: usize = 5;
 /// reads and hashes with as many streams as there are for it, or the longest of them in one stream, if that is more.
 pub(super) fn least_time(files: &[PathBuf], segments: &[u64]) -> Result<Duration> {
     let cores = cores();
-    let streams = segments.len().div_ceil(cores).min(16);
-    let (kernel, read) = (kernel_rate(streams), read_rate(files, cores)?);
     let total_bytes: u64 = segments.iter().sum();
+    let longest_bytes = segments.iter().max().copied().unwrap_or_default();
+    let streams = streams_alive(total_bytes, longest_bytes, cores);
+    let (kernel, read) = (kernel_rate(streams), read_rate(files, cores)?);
     let rate = cores as f64 / (1.0 / kernel + 1.0 / read);
     // Another core can read what one hashes.
-    let longest_bytes = segments.iter().max().copied().unwrap_or_default();
     let alone = longest_bytes as f64 / kernel_rate(1);
     Ok(Duration::from_secs_f64(alone.max(total_bytes as f64 / rate)))
+}
+
+/// How many streams there are for each core for as long as the longest of all takes, if all end when it does.
+fn streams_alive(total_bytes: u64, longest_bytes: u64, cores: usize) -> usize {
+    let streams = total_bytes.div_ceil(longest_bytes.max(1) * cores as u64);
+    usize::try_from(streams).map_or(MOST_STREAMS, |streams| streams.clamp(1, MOST_STREAMS))
 }
 
 pub(super) fn cores() -> usize {
@@ -130,6 +138,15 @@ fn fastest(mut work: impl FnMut()) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_streams_are_alive_as_the_longest_allows() {
+        assert_eq!(streams_alive(14_400, 9_900, 2), 1);
+        assert_eq!(streams_alive(7 * 400, 400, 2), 4);
+        assert_eq!(streams_alive(215, 20, 2), 6);
+        assert_eq!(streams_alive(1_000_000, 4, 2), MOST_STREAMS);
+        assert_eq!(streams_alive(0, 0, 2), 1);
+    }
 
     #[test]
     fn a_part_is_read_whatever_files_it_lies_in() {

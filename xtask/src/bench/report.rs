@@ -21,7 +21,8 @@ run. All tools hash with SHA-256 and run with their defaults; the files hold pse
 signs by its library alone, and its command can't verify.
 
 The bound is what hashing takes at least on this machine in this run: with `k`, what the best kernel hashes a second on one
-core of as many streams as there are for it (nothing is read), and `r`, what one core reads a second of the same files while
+core of as many streams as the shape keeps alive for it (all bytes by those of the longest file or shard, by the cores;
+nothing is read), and `r`, what one core reads a second of the same files while
 all do, it is the bytes by `cores / (1/k + 1/r)`; or the longest file or shard by what one stream is hashed a second, if
 that takes longer. Starting the process, listing the files and signing are not in it.
 

@@ -157,13 +157,19 @@ impl<'a> Found<'a> {
         found.difference.unacceptable.sort_by(|a, b| a.0.cmp(&b.0));
 
         let mut reported = HashSet::new();
+        // Nearly always both are in the same order.
+        let mut next = 0;
         for resource in manifest.resources() {
             let path = resource.path();
+            let is_next = |at: &usize| files.get(*at).is_some_and(|file| file.path.as_str() == path);
             let index = if path == SINGLE_FILE_NAME {
                 Some(0)
+            } else if is_next(&next) {
+                Some(next)
             } else {
                 files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
             };
+            next = index.map_or(next, |index| index + 1);
             let Some(index) = index else {
                 if !problems.contains_key(path) && reported.insert(path) {
                     found.difference.missing.push(path.to_owned());

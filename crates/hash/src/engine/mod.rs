@@ -1,5 +1,6 @@
 //! Many segments, spread over the cores and over the lanes of each.
 
+mod buffer;
 mod pool;
 mod relay;
 mod streams;

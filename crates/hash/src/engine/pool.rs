@@ -5,11 +5,12 @@
 //! are many more streams than lanes a worker keeps those that it has begun: what is read from a disk is read in long runs.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering as Memory};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::relay::{self, Relay, Relayed};
+use super::relay::Relay;
 use super::streams::Streams;
 use super::{Failure, LARGE_BYTES};
 use crate::{ReadAt, Segment};
@@ -17,7 +18,7 @@ use crate::{ReadAt, Segment};
 /// As long as this much is left for each worker, turns are long.
 const LONG_TURNS_BYTES: u64 = 64 << 20;
 const LONG_TURN: usize = 4;
-/// What is left of a stream that is worth having another worker read it.
+/// What is left of a stream that is worth having others read it.
 const RELAY_BYTES: u64 = 8 << 20;
 /// Files of small segments that are hashed together, and bytes that are enough if there is a file for each lane.
 const LEAST_BATCH_FILES: usize = 8;
@@ -78,15 +79,15 @@ pub(super) enum Work<'s, S> {
         streams: Vec<Stream<'s, S>>,
         buffers: usize,
     },
-    /// One stream to its end, which another worker reads.
+    /// One stream to its end, which others read where they can.
     Alone {
         stream: Stream<'s, S>,
-        relayed: Relayed<'s>,
+        relay: Arc<Relay<'s>>,
     },
     /// Small segments, by their places in [`Pool::small`].
     Small(Range<usize>),
     /// Read for another worker.
-    Help(Relay<'s>),
+    Help(Arc<Relay<'s>>),
     Nothing,
 }
 
@@ -103,6 +104,12 @@ pub(super) struct Pool<'s, A: Streams> {
     batches: Vec<Range<usize>>,
     shared: Mutex<Shared<'s, A::State>>,
     changed: Condvar,
+    /// Streams that a worker hashes to their end.
+    relays: Mutex<Vec<Arc<Relay<'s>>>>,
+    /// Their number.
+    alone: AtomicUsize,
+    has_idle: AtomicBool,
+    stopped: AtomicBool,
 }
 
 struct Shared<'s, S> {
@@ -111,13 +118,10 @@ struct Shared<'s, S> {
     next_batch: usize,
     /// Streams that workers have.
     in_hands: usize,
-    /// Of large segments.
+    /// Of large segments, but those that a worker hashes to their end.
     left_bytes: u64,
     waiting: usize,
-    /// No more than there are workers that wait.
-    relays: VecDeque<Relay<'s>>,
     failure: Option<Failure>,
-    stopped: bool,
 }
 
 impl<'s, A: Streams> Pool<'s, A> {
@@ -144,12 +148,24 @@ impl<'s, A: Streams> Pool<'s, A> {
             in_hands: 0,
             left_bytes,
             waiting: 0,
-            relays: VecDeque::new(),
             failure: None,
-            stopped: false,
         };
         let (shared, changed) = (Mutex::new(shared), Condvar::new());
-        Self { algorithm, workers, open_limit, segments, large, small, batches, shared, changed }
+        Self {
+            algorithm,
+            workers,
+            open_limit,
+            segments,
+            large,
+            small,
+            batches,
+            shared,
+            changed,
+            relays: Mutex::default(),
+            alone: AtomicUsize::new(0),
+            has_idle: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -163,12 +179,8 @@ impl<'s, A: Streams> Pool<'s, A> {
         shared.left_bytes = shared.left_bytes.saturating_sub(bytes);
         shared.idle.extend(back.into_iter().map(Idle));
         loop {
-            if shared.stopped {
+            if self.is_stopped() {
                 return Work::Nothing;
-            }
-            if let Some(relay) = shared.relays.pop_front() {
-                self.wake_for_idle(&shared);
-                return Work::Help(relay);
             }
             if !shared.idle.is_empty() || shared.next_large < self.large.len() {
                 let work = self.turn(&mut shared);
@@ -183,6 +195,9 @@ impl<'s, A: Streams> Pool<'s, A> {
                 self.changed.notify_all();
                 return Work::Nothing;
             }
+            if let Some(relay) = self.relays().iter().find(|relay| relay.begin_to_fill()) {
+                return Work::Help(Arc::clone(relay));
+            }
             shared.waiting += 1;
             shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
             shared.waiting -= 1;
@@ -195,23 +210,53 @@ impl<'s, A: Streams> Pool<'s, A> {
         if shared.failure.as_ref().is_none_or(|first| failure.is_told_before(first)) {
             shared.failure = Some(failure);
         }
-        self.stop_with(&mut shared);
+        drop(shared);
+        self.stop();
     }
 
     /// Ends the work of all.
     pub(super) fn stop(&self) {
-        self.stop_with(&mut self.lock());
+        self.stopped.store(true, Memory::Relaxed);
+        self.relays().iter().for_each(|relay| relay.abandon());
+        // Nobody is between looking at that and waiting.
+        let _shared = self.lock();
+        self.changed.notify_all();
     }
 
     pub(super) fn into_failure(self) -> Option<Failure> {
         self.shared.into_inner().unwrap_or_else(PoisonError::into_inner).failure
     }
 
-    fn stop_with(&self, shared: &mut Shared<'s, A::State>) {
-        shared.stopped = true;
-        // Whoever waits for what these were to read learns that nobody will.
-        shared.relays.clear();
-        self.changed.notify_all();
+    /// Whether the work of all was ended.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Memory::Relaxed)
+    }
+
+    /// Whether there are streams that nobody hashes just now.
+    pub(super) fn has_idle(&self) -> bool {
+        self.has_idle.load(Memory::Relaxed)
+    }
+
+    /// Reads ahead for the workers that hash one stream alone, unless others do.
+    pub(super) fn fill_relays(&self) {
+        if self.alone.load(Memory::Relaxed) == 0 {
+            return;
+        }
+        let relays: Vec<_> = self.relays().iter().filter(|relay| !relay.has_reader()).map(Arc::clone).collect();
+        for relay in relays {
+            relay.fill();
+        }
+    }
+
+    /// Nobody hashes this stream any more.
+    pub(super) fn end_alone(&self, ended: &Arc<Relay<'s>>) {
+        ended.close();
+        self.relays().retain(|relay| !Arc::ptr_eq(relay, ended));
+        self.alone.fetch_sub(1, Memory::Relaxed);
+    }
+
+    fn relays(&self) -> MutexGuard<'_, Vec<Arc<Relay<'s>>>> {
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<'s, A::State>> {
@@ -219,6 +264,7 @@ impl<'s, A: Streams> Pool<'s, A> {
     }
 
     fn wake_for_idle(&self, shared: &Shared<'s, A::State>) {
+        self.has_idle.store(!shared.idle.is_empty(), Memory::Relaxed);
         if shared.waiting > 0 && !shared.idle.is_empty() {
             self.changed.notify_one();
         }
@@ -226,7 +272,8 @@ impl<'s, A: Streams> Pool<'s, A> {
 
     fn turn(&self, shared: &mut Shared<'s, A::State>) -> Work<'s, A::State> {
         let unopened = self.large.len() - shared.next_large;
-        let count = shared.idle.len() + unopened + shared.in_hands;
+        let count =
+            shared.idle.len() + unopened + shared.in_hands - self.alone.load(Memory::Relaxed).min(shared.in_hands);
         let are_few = count <= self.open_limit.min(2 * self.workers * self.algorithm.width());
         let next_bytes = |shared: &Shared<'s, A::State>| {
             self.large.get(shared.next_large).map_or(0, |index| self.segments[*index].length_bytes())
@@ -248,44 +295,53 @@ impl<'s, A: Streams> Pool<'s, A> {
             }
         }
         shared.in_hands += streams.len();
-        if let Some(relayed) = self.have_read(shared, &mut streams)
+        if let Some(relay) = self.have_read(shared, &mut streams)
             && let Some(stream) = streams.pop()
         {
-            return Work::Alone { stream, relayed };
+            return Work::Alone { stream, relay };
         }
         let are_long = shared.left_bytes / self.workers as u64 > LONG_TURNS_BYTES;
         Work::Turn { streams, buffers: if are_long { LONG_TURN } else { 1 } }
     }
 
-    /// Has a worker that has nothing to do read what one that has one stream is to hash.
+    /// Has others read what a worker is to hash that has one stream, if that decides when all is done: even alone on a core
+    /// it ends no sooner than the rest can on the others.
     fn have_read(
         &self,
         shared: &mut Shared<'s, A::State>,
         streams: &mut [Stream<'s, A::State>],
-    ) -> Option<Relayed<'s>> {
+    ) -> Option<Arc<Relay<'s>>> {
         let [stream] = streams else { return None };
-        let has_work = !shared.idle.is_empty()
-            || shared.next_large < self.large.len()
-            || shared.next_batch < self.batches.len()
-            || shared.waiting <= shared.relays.len();
-        if has_work || stream.left_bytes() < RELAY_BYTES {
+        let (left_bytes, workers) = (stream.left_bytes(), self.free_workers());
+        let decides = left_bytes.saturating_mul(workers as u64) >= shared.left_bytes;
+        if workers < 2 || left_bytes < RELAY_BYTES || !decides {
             return None;
         }
         let reader = stream.reader.take()?;
-        let (relay, relayed) = relay::new(reader, stream.offset..stream.end);
-        shared.relays.push_back(relay);
-        self.changed.notify_one();
-        Some(relayed)
+        let relay = Arc::new(Relay::new(reader, stream.offset..stream.end));
+        shared.left_bytes = shared.left_bytes.saturating_sub(left_bytes);
+        self.relays().push(Arc::clone(&relay));
+        self.alone.fetch_add(1, Memory::Relaxed);
+        if shared.waiting > 0 {
+            self.changed.notify_one();
+        }
+        Some(relay)
+    }
+
+    /// Workers that do not hash one stream to its end.
+    fn free_workers(&self) -> usize {
+        self.workers.saturating_sub(self.alone.load(Memory::Relaxed)).max(1)
     }
 
     /// With how many streams a worker's turn is best, if all workers did likewise: the stream with the most left, which can't
     /// be shared, should end when the rest does.
     fn lanes(&self, count: usize, longest_bytes: u64, left_bytes: u64) -> usize {
-        let most = count.div_ceil(self.workers).min(self.algorithm.width()).min(self.open_limit / self.workers).max(1);
+        let workers = self.free_workers();
+        let most = count.div_ceil(workers).min(self.algorithm.width()).min(self.open_limit / self.workers).max(1);
         let seconds = |lanes: usize| {
             let speed = self.algorithm.speed(lanes);
             let alone = longest_bytes as f64 * lanes as f64 / speed.rate;
-            alone.max(left_bytes as f64 / (self.workers as f64 * speed.rate))
+            alone.max(left_bytes as f64 / (workers as f64 * speed.rate))
         };
         let choices = || (1..=most).filter(|lanes| self.algorithm.speed(*lanes).lanes == *lanes);
         let best = choices().map(seconds).fold(f64::INFINITY, f64::min);

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use blake3::hazmat::ChainingValue;
 
+use super::buffer::Buffer;
 use super::{Failure, Options, jobs, read_exactly};
+use crate::sha256::BLOCK_BYTES;
 use crate::subtree::{self, SUBTREE_BYTES};
 use crate::{Digest, ReadError, Segment, Source};
 
@@ -80,7 +82,7 @@ struct Outcome {
 impl Queue<'_> {
     fn work(&self) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::default();
         while !self.failed.load(Ordering::Relaxed) {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(unit) = self.units.get(index) else {
@@ -97,7 +99,7 @@ impl Queue<'_> {
         outcome
     }
 
-    fn hash_unit(&self, unit: &Unit, buffer: &mut Vec<u8>) -> Result<Output, ReadError> {
+    fn hash_unit(&self, unit: &Unit, buffer: &mut Buffer) -> Result<Output, ReadError> {
         let segment = &self.segments[unit.segment];
         self.options.check_cancelled()?;
         let reader = self.source.open(segment.file)?;
@@ -105,9 +107,8 @@ impl Queue<'_> {
         let end = start + unit.length;
         let mut hasher = if unit.subtree { subtree::start(unit.start) } else { blake3::Hasher::new() };
         let wanted = usize::try_from(unit.length).map_or(BUFFER_BYTES, |length| length.min(BUFFER_BYTES));
-        if buffer.len() < wanted {
-            buffer.resize(wanted, 0);
-        }
+        buffer.require(wanted.div_ceil(BLOCK_BYTES));
+        let buffer = &mut buffer.blocks().as_flattened_mut()[..wanted];
         let mut offset = start;
         while offset < end {
             self.options.check_cancelled()?;

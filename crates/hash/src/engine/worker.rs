@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::buffer::Buffer;
 use super::pool::{Pool, Stream, Work};
-use super::relay::{Next, Read, Relayed};
+use super::relay::{Chunk, Relay};
 use super::streams::{Piece, ROOM_BLOCKS, Streams};
 use super::{ALONE_BYTES, Failure, Options, buffer_bytes, read_exactly, read_to_end};
-use crate::sha256::{BLOCK_BYTES, Block};
+use crate::sha256::BLOCK_BYTES;
 use crate::{Digest, ReadError, Segment, Source};
 
 pub(super) struct Worker<'w, 's, A: Streams> {
@@ -15,7 +16,7 @@ pub(super) struct Worker<'w, 's, A: Streams> {
     pub(super) source: &'s dyn Source,
     pub(super) options: &'w Options<'w>,
     pub(super) pool: &'w Pool<'s, A>,
-    buffer: Vec<Block>,
+    buffer: Buffer,
     digests: Vec<(usize, Digest)>,
 }
 
@@ -38,7 +39,7 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
         options: &'w Options<'w>,
         pool: &'w Pool<'s, A>,
     ) -> Self {
-        Self { algorithm, segments, source, options, pool, buffer: Vec::new(), digests: Vec::new() }
+        Self { algorithm, segments, source, options, pool, buffer: Buffer::default(), digests: Vec::new() }
     }
 
     /// Works until there is nothing left to do. Returns the digests by segment.
@@ -51,14 +52,18 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
             let done = match work {
                 Work::Nothing => return self.digests,
                 Work::Turn { streams, buffers } => self.turn(streams, buffers).map(|turn| (back, ended, bytes) = turn),
-                Work::Alone { stream, relayed } => {
-                    bytes = stream.left_bytes();
+                Work::Alone { stream, relay } => {
                     ended = 1;
-                    self.alone(stream, &relayed)
+                    let done = self.alone(stream, &relay);
+                    self.pool.end_alone(&relay);
+                    done
                 }
-                Work::Small(batch) => self.small(batch),
+                Work::Small(batch) => {
+                    self.pool.fill_relays();
+                    self.small(batch)
+                }
                 Work::Help(relay) => {
-                    relay.read();
+                    relay.fill_to_end(|| !self.pool.has_idle());
                     Ok(())
                 }
             };
@@ -81,11 +86,12 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
             if streams.is_empty() {
                 break;
             }
+            self.pool.fill_relays();
             let room = buffer_bytes(streams.len()) / BLOCK_BYTES + ROOM_BLOCKS;
-            self.buffer.resize((room * streams.len()).max(self.buffer.len()), [0; BLOCK_BYTES]);
+            self.buffer.require(room * streams.len());
             let mut pieces = Vec::with_capacity(streams.len());
             let mut hashed = 0;
-            for (stream, buffer) in streams.iter_mut().zip(self.buffer.chunks_exact_mut(room)) {
+            for (stream, buffer) in streams.iter_mut().zip(self.buffer.blocks().chunks_exact_mut(room)) {
                 let segment = &self.segments[stream.segment];
                 let most = (room - ROOM_BLOCKS) * BLOCK_BYTES;
                 let length = usize::try_from(stream.left_bytes()).map_or(most, |left| left.min(most));
@@ -115,33 +121,24 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
         Ok((streams, ended, bytes))
     }
 
-    /// Hashes the rest of a stream that another worker reads.
-    fn alone(&mut self, mut stream: Stream<'s, A::State>, relayed: &Relayed<'s>) -> Result<(), Failure> {
+    /// Hashes the rest of a stream that other workers read where they can.
+    fn alone(&mut self, mut stream: Stream<'s, A::State>, relay: &Relay<'s>) -> Result<(), Failure> {
         let segment = stream.segment;
         let failed = |error| Failure { segment, error };
-        relayed.begin();
-        loop {
+        while !self.pool.is_stopped() {
             self.options.check_cancelled().map_err(failed)?;
-            let read = match relayed.next() {
-                Next::Read(read) => read.map_err(failed)?,
-                Next::NotYet => continue,
-                // Somebody else's failure has ended it.
-                Next::Nothing => return Ok(()),
+            let Some(Chunk { mut buffer, length }) = relay.next().map_err(failed)? else {
+                stream.reader = relay.close();
+                return self.end(stream);
             };
-            match read {
-                Read::Bytes { mut buffer, length } => {
-                    stream.offset += length as u64;
-                    let ends = (stream.offset == stream.end).then_some(self.segments[segment].length_bytes());
-                    self.algorithm.append(&mut [Piece { state: &mut stream.state, buffer: &mut buffer, length, ends }]);
-                    self.options.count(length as u64);
-                    relayed.give_back(buffer);
-                }
-                Read::End(reader) => {
-                    stream.reader = Some(reader);
-                    return self.end(stream);
-                }
-            }
+            stream.offset += length as u64;
+            let ends = (stream.offset == stream.end).then_some(self.segments[segment].length_bytes());
+            self.algorithm.append(&mut [Piece { state: &mut stream.state, buffer: buffer.blocks(), length, ends }]);
+            self.options.count(length as u64);
+            relay.give_back(buffer);
         }
+        // Somebody else's failure has ended it.
+        Ok(())
     }
 
     fn end(&mut self, stream: Stream<'s, A::State>) -> Result<(), Failure> {
@@ -161,10 +158,10 @@ impl<'w, 's, A: Streams> Worker<'w, 's, A> {
             usize::try_from(segment.length_bytes()).unwrap_or(usize::MAX) / BLOCK_BYTES + ROOM_BLOCKS
         };
         let blocks = batch.iter().map(|index| room(&self.segments[*index])).sum::<usize>();
-        self.buffer.resize(blocks.max(self.buffer.len()), [0; BLOCK_BYTES]);
+        self.buffer.require(blocks);
         let mut states: Vec<_> = batch.iter().map(|_| self.algorithm.start()).collect();
         let mut pieces = Vec::with_capacity(batch.len());
-        let mut free = &mut self.buffer[..];
+        let mut free = self.buffer.blocks();
         let mut hashed = 0;
         for (index, state) in batch.iter().zip(&mut states) {
             let segment = &self.segments[*index];
