@@ -2,6 +2,7 @@
 //! judged by.
 
 mod bound;
+mod cold;
 mod machine;
 mod measure;
 mod models;
@@ -69,7 +70,19 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         }
     }
 
-    let report = report::markdown(&comparisons, &facts);
+    let mut from_disk = Vec::new();
+    for model in MODELS.iter().filter(|model| cfg!(target_os = "linux") && model.is_read_cold) {
+        let path = workspace.target.join("bench-models").join(model.folder);
+        println!("==> {} from the disk", model.name);
+        let signature = folder.path().join("cold.sig");
+        let sign = || {
+            let subject = Subject { model: &path, signature: &signature, symlinks: Symlinks::Refused };
+            ours.sign(subject, &Method::private_key(&keys.private), &[])
+        };
+        from_disk.push(cold::measure(model.name, &model.paths(&path), sign, options.runs.unwrap_or(model.runs))?);
+    }
+
+    let report = report::markdown(&comparisons, &from_disk, &facts);
     println!("\n{report}");
     if options.write {
         let path = workspace.root.join("docs").join("benchmarks.md");

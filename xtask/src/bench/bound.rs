@@ -73,13 +73,7 @@ fn kernel_rate(streams: usize) -> f64 {
 
 /// Bytes a second that one of so many cores reads of the files, while all of them do.
 fn read_rate(files: &[PathBuf], cores: usize) -> Result<f64> {
-    let files: Vec<(&Path, u64)> = files
-        .iter()
-        .map(|path| {
-            let length = path.metadata().with_context(|| format!("cannot look at {}", path.display()))?.len();
-            Ok((path.as_path(), length))
-        })
-        .collect::<Result<_>>()?;
+    let files = with_lengths(files)?;
     let total_bytes: u64 = files.iter().map(|(_, length)| *length).sum();
     let read_bytes = total_bytes.min(READ_BYTES);
     // Each reads its part of all files, as if they were one.
@@ -103,6 +97,13 @@ fn read_rate(files: &[PathBuf], cores: usize) -> Result<f64> {
     }
 }
 
+fn with_lengths(files: &[PathBuf]) -> Result<Vec<(&Path, u64)>> {
+    let with_length = |path: &'_ PathBuf| -> Result<u64> {
+        Ok(path.metadata().with_context(|| format!("cannot look at {}", path.display()))?.len())
+    };
+    files.iter().map(|path| Ok((path.as_path(), with_length(path)?))).collect()
+}
+
 /// Reads what lies between these offsets of all files, one after the other. Returns how many bytes that were.
 fn read_part(files: &[(&Path, u64)], start: u64, end: u64) -> std::io::Result<u64> {
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -123,6 +124,13 @@ fn read_part(files: &[(&Path, u64)], start: u64, end: u64) -> std::io::Result<u6
         offset += length;
     }
     Ok(read_bytes)
+}
+
+/// Reads all files one after the other. Returns how many bytes that were.
+pub(super) fn read_all(files: &[PathBuf]) -> Result<u64> {
+    let files = with_lengths(files)?;
+    let total_bytes = files.iter().map(|(_, length)| *length).sum();
+    read_part(&files, 0, total_bytes).context("cannot read the model")
 }
 
 /// The fastest of a few runs: what the machine can do.

@@ -82,7 +82,7 @@ impl Samples {
         (self.peak_bytes > 0).then_some(self.peak_bytes)
     }
 
-    fn run(&mut self, command: &mut Command) -> Result<()> {
+    pub(super) fn run(&mut self, command: &mut Command) -> Result<()> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let context = process::describe(command);
         let start = Instant::now();

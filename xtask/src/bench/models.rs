@@ -21,6 +21,8 @@ pub(crate) struct Model {
     pub(crate) cases: &'static [Case],
     /// Whether it is a point of the picture, in which size is all that differs.
     pub(crate) is_pictured: bool,
+    /// Whether it is measured from the disk too.
+    pub(crate) is_read_cold: bool,
     file_sizes: fn() -> Vec<u64>,
 }
 
@@ -67,6 +69,7 @@ pub(crate) const MODELS: &[Model] = &[
         runs: 15,
         cases: &[Case { limit: Some(Duration::from_millis(10)), of_one_core: None, ..Case::files(100.0) }],
         is_pictured: true,
+        is_read_cold: false,
         file_sizes: || vec![8_000],
     },
     Model {
@@ -76,6 +79,7 @@ pub(crate) const MODELS: &[Model] = &[
         runs: 9,
         cases: &[Case { of_bound: Some(0.9), ..Case::files(10.0) }],
         is_pictured: true,
+        is_read_cold: true,
         file_sizes: many_files,
     },
     Model {
@@ -85,6 +89,7 @@ pub(crate) const MODELS: &[Model] = &[
         runs: 5,
         cases: &[Case { of_bound: Some(0.95), ..Case::files(2.2) }],
         is_pictured: true,
+        is_read_cold: true,
         file_sizes: || vec![400_000_000; 7],
     },
     Model {
@@ -94,6 +99,7 @@ pub(crate) const MODELS: &[Model] = &[
         runs: 3,
         cases: &[Case::files(25.0)],
         is_pictured: false,
+        is_read_cold: false,
         file_sizes: || vec![4_096; 100_000],
     },
     Model {
@@ -107,6 +113,7 @@ pub(crate) const MODELS: &[Model] = &[
             Case::shards(128 << 20, 2.0),
         ],
         is_pictured: true,
+        is_read_cold: false,
         file_sizes: || vec![9_900_000_000, 4_500_000_000],
     },
 ];

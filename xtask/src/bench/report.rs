@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::cold::Cold;
 use super::machine::Facts;
 use super::measure::{Comparison, Samples, ratio};
 use super::models::{Case, Model};
@@ -30,6 +31,11 @@ By receipt means that the model was verified before and not changed since (docs/
 the list of files is read. The others read the model again.
 ";
 
+const COLD: &str = "\
+Signing a model whose files are not in the page cache, beside reading the same files one after the other in the same
+minute, by turns. There is no mark to pass: such disks swing by a factor of four.
+";
+
 const PICTURE: &str = "![throughput against size](benchmarks.svg)";
 
 const AGAIN: &str = "\
@@ -38,10 +44,13 @@ cache), `--go-tool PATH` the tool in Go, and `--write` replaces this file.
 ";
 
 /// The whole report.
-pub(crate) fn markdown(comparisons: &[Comparison], facts: &Facts) -> String {
+pub(crate) fn markdown(comparisons: &[Comparison], from_disk: &[Cold], facts: &Facts) -> String {
     let mut text = format!("# Benchmarks\n\n{HOW}\n{PICTURE}\n\n{}\n## Targets\n\n", table(comparisons));
     for comparison in comparisons {
         text.push_str(&targets(comparison));
+    }
+    if !from_disk.is_empty() {
+        text.push_str(&format!("\n## From the disk\n\n{COLD}\n{}", cold_table(from_disk)));
     }
     text.push_str("\n## Machine\n\n| | |\n|---|---|\n");
     for (label, value) in facts {
@@ -49,6 +58,34 @@ pub(crate) fn markdown(comparisons: &[Comparison], facts: &Facts) -> String {
     }
     text.push_str(&format!("\n## Again\n\n{AGAIN}"));
     text
+}
+
+fn cold_table(from_disk: &[Cold]) -> String {
+    let mut text =
+        "| model | the disk, median (range) | ours | of the disk's pace, median (range) |\n|---|--:|--:|--:|\n"
+            .to_owned();
+    for cold in from_disk {
+        let rate = |time: &Duration| cold.bytes as f64 / time.as_secs_f64() / 1e6;
+        let rates = |pick: fn(&(Duration, Duration)) -> &Duration| {
+            let mut rates: Vec<f64> = cold.pairs.iter().map(|pair| rate(pick(pair))).collect();
+            rates.sort_by(f64::total_cmp);
+            spread(&rates, |rate| format!("{rate:.0} MB/s"))
+        };
+        let shares = spread(&cold.shares(), |share| format!("{:.0} %", share * 100.0));
+        text.push_str(&format!(
+            "| {} | {} | {} | {shares} |\n",
+            cold.model,
+            rates(|pair| &pair.0),
+            rates(|pair| &pair.1)
+        ));
+    }
+    text
+}
+
+/// The middle one of some that ascend, and the first and the last.
+fn spread(ascending: &[f64], show: impl Fn(f64) -> String) -> String {
+    let at = |index: usize| ascending.get(index).map(|value| show(*value)).unwrap_or_default();
+    format!("{} ({} to {})", at(ascending.len() / 2), at(0), at(ascending.len().saturating_sub(1)))
 }
 
 fn table(comparisons: &[Comparison]) -> String {

@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+#[cfg(unix)]
+use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::time::Duration;
 
 use model_transparency::hash::Sha256Kernel;
 
@@ -166,4 +170,25 @@ fn a_low_limit_of_open_files_is_kept() {
 #[test]
 fn a_file_with_more_bytes_than_its_length_is_refused() {
     Sandbox::empty().fails("digest /proc/version", 3, &["`version` grew while it was being read", "expected 0 bytes"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_hashing_and_leaves_nothing() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let sandbox = Sandbox::signed();
+    // More than is hashed while this test runs, and none of it takes room.
+    let huge = std::fs::File::create(sandbox.path("model/huge")).expect("created");
+    huge.set_len(1 << 40).expect("a sparse file");
+    let before = sandbox.listing();
+    for words in ["sign key model --private-key key.pem --signature new.sig", "digest model"] {
+        let mut child = sandbox.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(child.try_wait().expect("asked").is_none(), "{words}: it hashes");
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+        assert!(sent.success());
+        assert_eq!(child.wait().expect("ended").signal(), Some(2), "{words}");
+        assert_eq!(sandbox.listing(), before, "{words}");
+    }
 }

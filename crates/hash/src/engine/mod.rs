@@ -395,6 +395,53 @@ mod tests {
         }
     }
 
+    /// Files that are long runs of their number, one of which can't be read at some place.
+    struct Runs {
+        broken: Option<(usize, u64)>,
+    }
+
+    struct Run<'a>(usize, &'a Runs);
+
+    impl ReadAt for Run<'_> {
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            let range = offset..offset + buffer.len() as u64;
+            if self.1.broken.is_some_and(|(file, at)| file == self.0 && range.contains(&at)) {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            buffer.fill(self.0 as u8);
+            Ok(buffer.len())
+        }
+    }
+
+    impl Source for Runs {
+        fn open(&self, file: usize) -> Result<Box<dyn ReadAt + Send + '_>, ReadError> {
+            Ok(Box::new(Run(file, self)))
+        }
+    }
+
+    #[test]
+    fn a_long_stream_is_read_by_workers_that_have_streams_of_their_own() {
+        let lengths = || [40 << 20].into_iter().chain((1..=12).map(|i| i * 300_000)).chain([5_000; 200]);
+        let segment =
+            |(file, length): (usize, usize)| Segment { file, start: 0, end: length as u64, reaches_end: false };
+        let segments: Vec<_> = lengths().enumerate().map(segment).collect();
+        for algorithm in [HashAlgorithm::Sha256, HashAlgorithm::Blake2b] {
+            let expected: Vec<_> =
+                lengths().enumerate().map(|(file, length)| algorithm.digest(&vec![file as u8; length])).collect();
+            for jobs in [2, 3, 8] {
+                let digests = hash_segments(algorithm, &segments, &Runs { broken: None }, &options(jobs));
+                assert_eq!(digests.expect("hashes"), expected, "{algorithm}, {jobs} jobs");
+                // In the long one, at its end, in one beside it, and in a small one.
+                for broken in [(0, 30 << 20), (0, (40 << 20) - 1), (3, 500_000), (100, 10)] {
+                    let runs = Runs { broken: Some(broken) };
+                    let error = hash_segments(algorithm, &segments, &runs, &options(jobs)).expect_err("broken");
+                    assert!(matches!(error.error, ReadError::Io(_)), "{error}");
+                    assert_eq!(error.file, broken.0, "{algorithm}, {jobs} jobs");
+                }
+            }
+        }
+    }
+
     #[test]
     fn cancelling_ends_what_others_read_too() {
         struct Cancelling<'a>(&'a AtomicBool);
