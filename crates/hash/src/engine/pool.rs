@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering as Memory};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering as Memory};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::relay::Relay;
@@ -109,6 +109,8 @@ pub(super) struct Pool<'s, A: Streams> {
     /// Their number.
     alone: AtomicUsize,
     has_idle: AtomicBool,
+    /// [`Shared::left_bytes`], for whoever has no lock.
+    left_bytes: AtomicU64,
     stopped: AtomicBool,
 }
 
@@ -164,6 +166,7 @@ impl<'s, A: Streams> Pool<'s, A> {
             relays: Mutex::default(),
             alone: AtomicUsize::new(0),
             has_idle: AtomicBool::new(false),
+            left_bytes: AtomicU64::new(left_bytes),
             stopped: AtomicBool::new(false),
         }
     }
@@ -177,6 +180,7 @@ impl<'s, A: Streams> Pool<'s, A> {
         let mut shared = self.lock();
         shared.in_hands -= back.len() + ended;
         shared.left_bytes = shared.left_bytes.saturating_sub(bytes);
+        self.left_bytes.store(shared.left_bytes, Memory::Relaxed);
         shared.idle.extend(back.into_iter().map(Idle));
         loop {
             if self.is_stopped() {
@@ -237,12 +241,15 @@ impl<'s, A: Streams> Pool<'s, A> {
         self.has_idle.load(Memory::Relaxed)
     }
 
-    /// Reads ahead for the workers that hash one stream alone, unless others do.
+    /// Reads ahead for the workers that hash one stream alone, unless others do, or that stream ends before the others: then
+    /// it is better hashed a little slower.
     pub(super) fn fill_relays(&self) {
         if self.alone.load(Memory::Relaxed) == 0 {
             return;
         }
-        let relays: Vec<_> = self.relays().iter().filter(|relay| !relay.has_reader()).map(Arc::clone).collect();
+        let share = self.left_bytes.load(Memory::Relaxed) / self.free_workers() as u64;
+        let needs = |relay: &&Arc<Relay<'s>>| !relay.has_reader() && relay.left_bytes() >= share;
+        let relays: Vec<_> = self.relays().iter().filter(needs).map(Arc::clone).collect();
         for relay in relays {
             relay.fill();
         }
@@ -320,6 +327,7 @@ impl<'s, A: Streams> Pool<'s, A> {
         let reader = stream.reader.take()?;
         let relay = Arc::new(Relay::new(reader, stream.offset..stream.end));
         shared.left_bytes = shared.left_bytes.saturating_sub(left_bytes);
+        self.left_bytes.store(shared.left_bytes, Memory::Relaxed);
         self.relays().push(Arc::clone(&relay));
         self.alone.fetch_add(1, Memory::Relaxed);
         if shared.waiting > 0 {

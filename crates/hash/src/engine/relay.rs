@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(super) struct Chunk {
 /// The rest of a stream.
 pub(super) struct Relay<'s> {
     end: u64,
+    /// What nobody has read yet.
+    left_bytes: AtomicU64,
     /// Whoever has this reads; the buffers that are full are in the order of the file.
     reading: Mutex<Reading<'s>>,
     buffers: Mutex<Buffers>,
@@ -61,6 +63,7 @@ impl<'s> Relay<'s> {
         let empty = (0..BUFFERS).map(|_| new_buffer()).collect();
         Self {
             end: range.end,
+            left_bytes: AtomicU64::new(range.end - range.start),
             reading: Mutex::new(Reading { reader: Some(reader), offset: range.start }),
             buffers: Mutex::new(Buffers { empty, ..Buffers::default() }),
             changed: Condvar::new(),
@@ -111,6 +114,10 @@ impl<'s> Relay<'s> {
     /// Whether nobody reads all of it yet; then the caller does.
     pub(super) fn begin_to_fill(&self) -> bool {
         !self.has_reader.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn left_bytes(&self) -> u64 {
+        self.left_bytes.load(Ordering::Relaxed)
     }
 
     pub(super) fn has_reader(&self) -> bool {
@@ -186,6 +193,7 @@ impl<'s> Relay<'s> {
         let length = usize::try_from(self.end - reading.offset).map_or(ALONE_BYTES, |left| left.min(ALONE_BYTES));
         read_exactly(&**reader, &mut buffer.blocks().as_flattened_mut()[..length], reading.offset, self.end)?;
         reading.offset += length as u64;
+        self.left_bytes.store(self.end - reading.offset, Ordering::Relaxed);
         Ok(length)
     }
 
