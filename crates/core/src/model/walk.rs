@@ -156,6 +156,20 @@ struct Queue {
     busy: usize,
     /// The first error, after which nothing more is begun.
     failed: Option<ModelError>,
+    /// A thread did not come to its end, and nobody waits for what it would find.
+    panicked: bool,
+}
+
+/// Has nobody wait for a thread that panics.
+struct Panicking<'a>(&'a Mutex<Queue>, &'a Condvar);
+
+impl Drop for Panicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).panicked = true;
+            self.1.notify_all();
+        }
+    }
 }
 
 impl Finding {
@@ -181,7 +195,7 @@ struct Walker<'a> {
 impl Walker<'_> {
     /// Enumerates these directories, and what is below them, with the other threads.
     fn together(&mut self, pending: Vec<String>) -> Result<(), ModelError> {
-        let queue = Mutex::new(Queue { pending, busy: 0, failed: None });
+        let queue = Mutex::new(Queue { pending, busy: 0, failed: None, panicked: false });
         let changed = Condvar::new();
         let others = std::thread::scope(|scope| {
             let other = |_| {
@@ -208,10 +222,11 @@ impl Walker<'_> {
 
     /// Enumerates directories of the queue until nobody can find another.
     fn work(&mut self, queue: &Mutex<Queue>, changed: &Condvar) {
+        let _panicking = Panicking(queue, changed);
         let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = lock();
         loop {
-            if state.failed.is_some() {
+            if state.failed.is_some() || state.panicked {
                 return;
             }
             let Some(directory) = state.pending.pop() else {

@@ -35,7 +35,7 @@ const OPEN_LIMIT: usize = 512;
 /// How to hash: on how many cores, and who watches.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// Workers at most, each with up to 16 open files and buffers of up to 1 MiB, and as much again where another reads for it.
+    /// Workers at most, each with up to 16 open files and buffers of up to 1 MiB, and 2 MiB more where others read for it.
     pub jobs: NonZeroUsize,
     /// The SHA-256 kernel to use; without one, the best for as many streams as there are.
     pub kernel: Option<Sha256Kernel>,

@@ -17,10 +17,12 @@ use crate::{ReadAt, ReadError};
 
 /// Buffers between the two.
 const BUFFERS: usize = 8;
+/// How long whoever reads all of it waits while somebody else reads.
+const A_MOMENT: Duration = Duration::from_millis(1);
 /// Empty ones for which whoever reads all of it is woken: that takes longer than to read a few.
 const WORTH_WAKING: usize = 4;
-/// How often the one who hashes looks for what is being read just now, before they sleep: most of a millisecond.
-const LOOKS: usize = 2_000;
+/// How often the one who hashes looks for what is being read just now, before they sleep: about a millisecond.
+const LOOKS: usize = 500;
 /// How long somebody waits before they look whether what they do is still wanted.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -28,6 +30,17 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(super) struct Chunk {
     pub(super) buffer: Buffer,
     pub(super) length: usize,
+}
+
+/// How it went to fill buffers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    /// There may be more to do later.
+    SoFar,
+    /// Somebody else reads just now.
+    ByAnother,
+    /// All was read, or nobody wants more.
+    ForGood,
 }
 
 /// The rest of a stream.
@@ -71,41 +84,49 @@ impl<'s> Relay<'s> {
         }
     }
 
-    /// Fills the buffers that are empty, unless somebody else does. Returns whether there may be more to do later.
-    pub(super) fn fill(&self) -> bool {
+    /// Fills the buffers that are empty, unless somebody else does.
+    pub(super) fn fill(&self) {
+        self.try_to_fill();
+    }
+
+    fn try_to_fill(&self) -> Filled {
         let mut reading = match self.reading.try_lock() {
             Ok(reading) => reading,
-            Err(TryLockError::WouldBlock) => return true,
-            Err(TryLockError::Poisoned(_)) => return false,
+            Err(TryLockError::WouldBlock) => return Filled::ByAnother,
+            Err(TryLockError::Poisoned(_)) => return Filled::ForGood,
         };
         for _ in 0..BUFFERS {
             let mut buffers = self.lock();
-            if buffers.closed || buffers.failure.is_some() {
-                return false;
+            if buffers.closed || buffers.failure.is_some() || reading.offset == self.end {
+                return Filled::ForGood;
             }
-            let Some(mut buffer) = buffers.empty.pop_front() else { return true };
+            let Some(mut buffer) = buffers.empty.pop_front() else { return Filled::SoFar };
             drop(buffers);
             let read = self.read(&mut reading, &mut buffer);
             let mut buffers = self.lock();
             match read {
-                Ok(0) => {
-                    self.changed.notify_all();
-                    return false;
-                }
+                // The one who hashes took the reader back.
+                Ok(0) => return Filled::ForGood,
                 Ok(length) => buffers.full.push_back(Chunk { buffer, length }),
                 Err(error) => buffers.failure = Some(error),
             }
             self.changed.notify_all();
         }
-        true
+        Filled::SoFar
     }
 
     /// Reads all of it, for as long as there `is_nothing_else` to do. Only one does.
     pub(super) fn fill_to_end(&self, is_nothing_else: impl Fn() -> bool) {
-        while is_nothing_else() && self.fill() {
+        while is_nothing_else() {
+            let patience = match self.try_to_fill() {
+                Filled::SoFar => PATIENCE,
+                Filled::ByAnother => A_MOMENT,
+                // Nobody need begin again.
+                Filled::ForGood => return,
+            };
             let buffers = self.lock();
-            if buffers.empty.len() < WORTH_WAKING && !buffers.closed {
-                drop(self.changed.wait_timeout(buffers, PATIENCE).unwrap_or_else(PoisonError::into_inner));
+            if (buffers.empty.len() < WORTH_WAKING || patience == A_MOMENT) && !buffers.closed {
+                drop(self.changed.wait_timeout(buffers, patience).unwrap_or_else(PoisonError::into_inner));
             }
         }
         self.has_reader.store(false, Ordering::Relaxed);
