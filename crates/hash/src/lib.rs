@@ -30,7 +30,7 @@ mod stream;
 mod subtree;
 
 pub use algorithm::{Digest, HashAlgorithm, InvalidDigest};
-pub use engine::{Options, hash_segments};
+pub use engine::{Options, hash_segments, on_workers};
 #[cfg(target_os = "linux")]
 pub use lease::is_open_for_writing;
 pub use sha256::{Sha256Kernel, UnknownKernel};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use cap_std::fs::{Dir, FileType};
+use model_hash::on_workers;
 
 use super::ModelFile;
 use super::ignore::IgnoreRules;
@@ -197,23 +198,12 @@ impl Walker<'_> {
     fn together(&mut self, pending: Vec<String>) -> Result<(), ModelError> {
         let queue = Mutex::new(Queue { pending, busy: 0, failed: None, panicked: false });
         let changed = Condvar::new();
-        let others = std::thread::scope(|scope| {
-            let other = |_| {
-                let mut other = Walker { found: Vec::new(), findings: Vec::new(), ..*self };
-                let (queue, changed) = (&queue, &changed);
-                let work = move || {
-                    other.work(queue, changed);
-                    (other.found, other.findings)
-                };
-                // Without more threads it takes longer.
-                std::thread::Builder::new().spawn_scoped(scope, work).ok()
-            };
-            let others: Vec<_> = (1..self.rules.jobs.get().min(MOST_THREADS)).map_while(other).collect();
-            self.work(&queue, &changed);
-            others.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        let outcomes = on_workers(self.rules.jobs.get().min(MOST_THREADS), || {
+            let mut walker = Walker { found: Vec::new(), findings: Vec::new(), ..*self };
+            walker.work(&queue, &changed);
+            (walker.found, walker.findings)
         });
-        for other in others {
-            let (found, findings) = other.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        for (found, findings) in outcomes {
             self.found.extend(found);
             self.findings.extend(findings);
         }

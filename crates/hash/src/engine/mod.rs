@@ -142,7 +142,10 @@ fn open_limit() -> usize {
 }
 
 /// Runs `work` on so many threads, of which this is one. Where there can't be so many, there are fewer.
-fn on_workers<T: Send>(workers: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
+///
+/// # Panics
+/// If one of them does, once all have ended.
+pub fn on_workers<T: Send>(workers: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let start = |_| std::thread::Builder::new().spawn_scoped(scope, &work).ok();
         let others: Vec<_> = (1..workers).map_while(start).collect();

@@ -34,7 +34,7 @@ pub(super) struct Chunk {
 
 /// How it went to fill buffers.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Filled {
+pub(super) enum Filled {
     /// There may be more to do later.
     SoFar,
     /// Somebody else reads just now.
@@ -85,11 +85,7 @@ impl<'s> Relay<'s> {
     }
 
     /// Fills the buffers that are empty, unless somebody else does.
-    pub(super) fn fill(&self) {
-        self.try_to_fill();
-    }
-
-    fn try_to_fill(&self) -> Filled {
+    pub(super) fn fill(&self) -> Filled {
         let mut reading = match self.reading.try_lock() {
             Ok(reading) => reading,
             Err(TryLockError::WouldBlock) => return Filled::ByAnother,
@@ -118,7 +114,7 @@ impl<'s> Relay<'s> {
     /// Reads all of it, for as long as there `is_nothing_else` to do. Only one does.
     pub(super) fn fill_to_end(&self, is_nothing_else: impl Fn() -> bool) {
         while is_nothing_else() {
-            let patience = match self.try_to_fill() {
+            let patience = match self.fill() {
                 Filled::SoFar => PATIENCE,
                 Filled::ByAnother => A_MOMENT,
                 // Nobody need begin again.
