@@ -7,12 +7,11 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use model_hash::HashAlgorithm;
-use model_transparency::certificate::UnixTime;
 use model_transparency::manifest::Manifest;
 use model_transparency::model::{LocalModel, ModelFile};
 use model_transparency::output::{Access, Existing, WriteError, write};
 use model_transparency::receipt::{
-    FileTime, MAX_RECEIPT_BYTES, Receipt, ReceiptError, ReceiptKey, ReceiptRules, ReceiptedModel, Renewed, Reuse,
+    FileTime, MAX_RECEIPT_BYTES, Receipt, ReceiptError, ReceiptKey, ReceiptRules, ReceiptedModel, Renewed,
 };
 
 use crate::args::ReceiptArgs;
@@ -29,21 +28,6 @@ pub(crate) struct KeptReceipt {
     receipt: Option<Receipt>,
     /// When it counts.
     rules: ReceiptRules,
-}
-
-/// How the files of a model came by their digests.
-#[derive(Clone, Debug)]
-pub(crate) struct Reused {
-    pub(crate) reuse: Reuse,
-    /// Files that the new receipt is without.
-    pub(crate) left_out: Vec<String>,
-}
-
-impl Reused {
-    /// When the file was hashed that was hashed first.
-    pub(crate) fn since(&self) -> Option<UnixTime> {
-        self.reuse.since.map(|since| UnixTime(u64::try_from(since.seconds).unwrap_or_default()))
-    }
 }
 
 impl KeptReceipt {
@@ -92,10 +76,10 @@ impl KeptReceipt {
     }
 
     /// Keeps what was hashed. That it can't be kept is no failure of what it is about.
-    pub(crate) fn keep(&self, renewed: Renewed, console: &Console) -> Reused {
-        let Renewed { receipt, reuse, left_out } = renewed;
+    pub(crate) fn keep(&self, renewed: &Renewed, console: &Console) {
+        let Renewed { receipt, left_out, .. } = renewed;
         if let Some(receipt) = receipt
-            && let Err(failure) = self.write(&receipt)
+            && let Err(failure) = self.write(receipt)
         {
             console.warn(&format!("there is no new receipt: {}", failure.message));
         }
@@ -108,7 +92,6 @@ impl KeptReceipt {
                 "the receipt is without `{first}`{others}: open for writing, or changed just before or while being read"
             ));
         }
-        Reused { reuse, left_out }
     }
 
     fn write(&self, receipt: &Receipt) -> Result<(), Failure> {

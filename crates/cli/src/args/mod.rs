@@ -76,6 +76,11 @@ pub(crate) enum Command {
     Completions(IfNamed<completions::Args>),
 }
 
+/// The first of these flags that was given.
+pub(crate) fn first_given(flags: impl IntoIterator<Item = (&'static str, bool)>) -> Option<&'static str> {
+    flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+}
+
 impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {

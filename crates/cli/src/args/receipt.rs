@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use model_transparency::receipt::UnknownFileSystems;
 
+use super::first_given;
+
 /// Under what the help lists flags about receipts.
 pub(crate) const RECEIPTS: &str = "Receipts: files that need not be read again";
 
@@ -26,7 +28,7 @@ impl ReceiptArgs {
             ("--receipt-max-age", self.receipt_max_age.is_some()),
             ("--receipt-allow-network-fs", self.receipt_allow_network_fs),
         ];
-        flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+        first_given(flags)
     }
 
     pub(crate) fn max_age(&self) -> Option<Duration> {

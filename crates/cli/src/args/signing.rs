@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 #[cfg(feature = "pkcs11")]
 use super::token::UriText;
-use super::{IdentityArgs, PasswordArgs, ServiceArgs};
+use super::{IdentityArgs, PasswordArgs, ServiceArgs, first_given};
 use crate::failure::Failure;
 
 const HEADING: &str = "Signing";
@@ -166,7 +166,7 @@ impl SignWithArgs {
             ("--rekor-version", self.services.rekor_version.is_some()),
         ];
         let flags = self.flags(None).into_iter().map(|(flag, is_given, _)| (flag, is_given));
-        flags.chain(services).find_map(|(flag, is_given)| is_given.then_some(flag))
+        first_given(flags.chain(services))
     }
 
     /// Refuses a flag that is not for the method, and the lack of one that it needs.

@@ -46,8 +46,6 @@ pub(crate) struct List<M = LocalModel> {
     pub(crate) model: M,
     /// What was left out of it.
     pub(crate) recorded: IgnoreRules,
-    /// The length of the files that have to be read.
-    pub(crate) unread_bytes: u64,
 }
 
 impl List {
@@ -56,8 +54,7 @@ impl List {
         self,
         beside: impl FnOnce(LocalModel) -> Result<ReceiptedModel, ReceiptError>,
     ) -> Result<List<ReceiptedModel>, ReceiptError> {
-        let model = beside(self.model)?;
-        Ok(List { unread_bytes: model.unknown_bytes(), model, recorded: self.recorded })
+        Ok(List { model: beside(self.model)?, recorded: self.recorded })
     }
 }
 
@@ -82,7 +79,7 @@ impl<M: ModelSource> List<M> {
             symlinks: model.scope.symlinks(),
             ignore_paths: self.recorded.entries().map(str::to_owned).collect(),
         };
-        let total_bytes = self.unread_bytes;
+        let total_bytes = self.model.unread_bytes();
         let work = |options: &Options<'_>| Manifest::of(&self.model, parameters, &Options { cancelled, ..*options });
         Ok(console.hashing(global, || total_bytes, work)?)
     }
@@ -105,6 +102,5 @@ pub(crate) fn list(args: &ModelArgs, signature: &Path, jobs: NonZeroUsize, conso
         return Err(Failure::unacceptable(problems));
     }
     warn_of_links(model.findings(), console);
-    let unread_bytes = model.files().iter().map(|file| file.length_bytes).sum();
-    Ok(List { model, recorded, unread_bytes })
+    Ok(List { model, recorded })
 }

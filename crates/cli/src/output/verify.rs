@@ -7,7 +7,7 @@ use model_transparency::envelope::{LogEntryRecord, Statement};
 use model_transparency::key::SignatureScheme;
 use model_transparency::manifest::{Parameters, Serialization};
 use model_transparency::model::{Finding, SymlinkPolicy};
-use model_transparency::receipt::Reuse;
+use model_transparency::receipt::{Renewed, Reuse};
 use model_transparency::verify::{Evidence, Verdict};
 use serde_json::{Value, json};
 
@@ -18,7 +18,6 @@ use super::sigstore::{
 };
 use super::{Answer, Fields, GOOD, count, size};
 use crate::commands::provenance::{Found, PolicyArgs};
-use crate::receipts::Reused;
 
 /// Provenance that holds beside a signature.
 pub(crate) struct Joined<'a> {
@@ -32,13 +31,13 @@ pub(crate) fn verify_answer(
     model: &Path,
     signature: &Path,
     verdict: &Verdict,
-    reused: Option<&Reused>,
+    renewed: Option<&Renewed>,
     joined: Option<&Joined<'_>>,
 ) -> Answer {
     let Verdict { evidence, statement, .. } = verdict;
     let manifest = statement.manifest();
     let ignored: Vec<&str> = verdict.ignored.entries().collect();
-    let not_checked = not_checked(verdict, reused);
+    let not_checked = not_checked(verdict, renewed);
 
     let mut fields = Fields::default();
     fields.add("model", model.display().to_string());
@@ -49,9 +48,9 @@ pub(crate) fn verify_answer(
         "files",
         format!("{}, {}, {}", count(verdict.files, "file"), size(verdict.length_bytes), hashing(manifest.parameters())),
     );
-    if let Some(reused) = reused {
+    if let Some(renewed) = renewed {
         let known = verdict.known_files;
-        fields.add("receipt", by_receipt(verdict.files - known, known, reused));
+        fields.add("receipt", by_receipt(verdict.files - known, known, renewed));
     }
     fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
     fields.add("not counted", if ignored.is_empty() { "nothing".to_owned() } else { ignored.join(", ") });
@@ -89,9 +88,9 @@ pub(crate) fn verify_answer(
         "followed_outside": followed_outside(&verdict.findings),
         "not_checked": not_checked,
     });
-    if let Some(reused) = reused {
+    if let Some(renewed) = renewed {
         let known = verdict.known_files;
-        json["receipt"] = receipt_json(verdict.files - known, known, reused);
+        json["receipt"] = receipt_json(verdict.files - known, known, renewed);
     }
     let mut human = format!("{GOOD}Verification succeeded{GOOD:#}\n{}", fields.into_text());
     if let Some(Joined { path, found, policy }) = joined {
@@ -138,24 +137,29 @@ pub(super) fn evidence_json(evidence: &Evidence) -> Value {
     json
 }
 
+/// When the file was hashed that was hashed first, of those that were not read.
+fn since(reuse: &Reuse) -> Option<UnixTime> {
+    reuse.since.map(|since| UnixTime(u64::try_from(since.seconds).unwrap_or_default()))
+}
+
 /// How many files were hashed, and of how many their receipt says what they are.
-fn by_receipt(hashed: usize, known: usize, reused: &Reused) -> String {
+fn by_receipt(hashed: usize, known: usize, renewed: &Renewed) -> String {
     let hashed = format!("{} hashed now", count(hashed, "file"));
-    match reused.since() {
+    match since(&renewed.reuse) {
         Some(since) if known > 0 => format!("{hashed}, {known} by receipt of {since}"),
         _ => format!("{hashed}, none by receipt"),
     }
 }
 
 /// Adds which files were not read again, and why the others were.
-fn add_reused(fields: &mut Fields, old: Option<&Path>, reused: &Reused) {
-    let Reuse { unchanged, without_record, changed, expired, .. } = reused.reuse;
+fn add_reused(fields: &mut Fields, old: Option<&Path>, renewed: &Renewed) {
+    let Reuse { unchanged, without_record, changed, expired, .. } = renewed.reuse;
     let Some(old) = old else {
         return fields.add("receipt", format!("{} hashed now", count(without_record, "file")));
     };
     fields.add(
         "reused",
-        match reused.since() {
+        match since(&renewed.reuse) {
             Some(since) => {
                 format!("{} of {}, not changed by their receipt since {since}", count(unchanged, "file"), old.display())
             }
@@ -174,12 +178,12 @@ fn add_reused(fields: &mut Fields, old: Option<&Path>, reused: &Reused) {
     fields.add("hashed now", if why.is_empty() { hashed } else { format!("{hashed}: {why}") });
 }
 
-fn receipt_json(hashed: usize, known: usize, reused: &Reused) -> Value {
+fn receipt_json(hashed: usize, known: usize, renewed: &Renewed) -> Value {
     json!({
         "files_hashed": hashed,
         "files_by_receipt": known,
-        "hashed_since": reused.since().filter(|_| known > 0).map(|since| since.to_string()),
-        "left_out": reused.left_out,
+        "hashed_since": since(&renewed.reuse).filter(|_| known > 0).map(|since| since.to_string()),
+        "left_out": renewed.left_out,
     })
 }
 
@@ -193,12 +197,12 @@ pub(crate) struct Signed<'a> {
     pub(crate) log_entries: &'a [(String, LogEntryRecord)],
     pub(crate) length_bytes: u64,
     /// How the files came by their digests, and from which older signature, where receipts are kept.
-    pub(crate) reused: Option<(Option<&'a Path>, &'a Reused)>,
+    pub(crate) renewed: Option<(Option<&'a Path>, &'a Renewed)>,
 }
 
 /// The answer of `sign`.
 pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -> Answer {
-    let Signed { statement, evidence, timestamps, log_entries, length_bytes, reused } = *signed;
+    let Signed { statement, evidence, timestamps, log_entries, length_bytes, renewed } = *signed;
     let manifest = statement.manifest();
     let parameters = manifest.parameters();
     let mut fields = Fields::default();
@@ -210,8 +214,8 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
         "files",
         format!("{}, {}, {}", count(manifest.file_count(), "file"), size(length_bytes), hashing(parameters)),
     );
-    if let Some((old, reused)) = reused {
-        add_reused(&mut fields, old, reused);
+    if let Some((old, renewed)) = renewed {
+        add_reused(&mut fields, old, renewed);
     }
     fields.add("root digest", format!("sha256:{}", manifest.root_digest().to_hex()));
     let mut json = json!({
@@ -228,9 +232,9 @@ pub(crate) fn sign_answer(model: &Path, signature: &Path, signed: &Signed<'_>) -
         "root_digest": { "sha256": manifest.root_digest().to_hex() },
         "serialization": parameters_json(parameters),
     });
-    if let Some((_, reused)) = reused {
-        let known = reused.reuse.unchanged;
-        json["receipt"] = receipt_json(manifest.file_count() - known, known, reused);
+    if let Some((_, renewed)) = renewed {
+        let known = renewed.reuse.unchanged;
+        json["receipt"] = receipt_json(manifest.file_count() - known, known, renewed);
     }
     Answer { human: format!("{GOOD}Signing succeeded{GOOD:#}\n{}", fields.into_text()), json }
 }
@@ -340,7 +344,7 @@ fn followed_outside(findings: &[Finding]) -> Vec<Value> {
 }
 
 /// What a reader might believe was checked.
-fn not_checked(verdict: &Verdict, reused: Option<&Reused>) -> Vec<String> {
+fn not_checked(verdict: &Verdict, renewed: Option<&Renewed>) -> Vec<String> {
     let evidence = &verdict.evidence;
     let mut items = Vec::new();
     let dated =
@@ -369,7 +373,7 @@ fn not_checked(verdict: &Verdict, reused: Option<&Reused>) -> Vec<String> {
     if !authorities.is_empty() {
         items.push(format!("whether a certificate of the timestamp was revoked: {}", authorities.join("; ")));
     }
-    if let Some(since) = reused.and_then(Reused::since)
+    if let Some(since) = renewed.and_then(|renewed| since(&renewed.reuse))
         && verdict.known_files > 0
     {
         let files = count(verdict.known_files, "file");

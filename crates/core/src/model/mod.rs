@@ -50,6 +50,11 @@ pub trait ModelSource: Sync {
         let _ = (file, range, algorithm);
         None
     }
+
+    /// The length in bytes of the files whose digests are not known.
+    fn unread_bytes(&self) -> u64 {
+        self.files().iter().map(|file| file.length_bytes).sum()
+    }
 }
 
 impl<S: ModelSource + ?Sized> ModelSource for &S {
@@ -75,5 +80,9 @@ impl<S: ModelSource + ?Sized> ModelSource for &S {
 
     fn known_digest(&self, file: usize, range: Option<&Range<u64>>, algorithm: HashAlgorithm) -> Option<&Digest> {
         (**self).known_digest(file, range, algorithm)
+    }
+
+    fn unread_bytes(&self) -> u64 {
+        (**self).unread_bytes()
     }
 }

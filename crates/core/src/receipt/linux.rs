@@ -117,7 +117,6 @@ impl<'a> System<'a> {
 
     /// What is behind the mount that a file is on, if it can be looked at.
     fn file_system(&mut self, file: usize, mount: u64) -> Result<Option<FileSystem>, ReceiptError> {
-        let path = self.path(file);
         let found = match self.mounts.entry(mount) {
             Entry::Occupied(known) => return Ok(Some(*known.get())),
             Entry::Vacant(unknown) => match FileSystem::of(self.model.place(file)) {
@@ -125,11 +124,10 @@ impl<'a> System<'a> {
                 Err(_) => return Ok(None),
             },
         };
-        let file_system = found.name();
         match found.keeps {
-            Keeps::NoTimes => Err(ReceiptError::NoTimes { path, file_system }),
+            Keeps::NoTimes => Err(ReceiptError::NoTimes { path: self.path(file), file_system: found.name() }),
             Keeps::Unknown if self.unknown == UnknownFileSystems::Refuse => {
-                Err(ReceiptError::UnknownFileSystem { path, file_system })
+                Err(ReceiptError::UnknownFileSystem { path: self.path(file), file_system: found.name() })
             }
             Keeps::Times | Keeps::Everything | Keeps::Unknown => Ok(Some(found)),
         }

@@ -141,14 +141,6 @@ impl ReceiptedModel {
         reuse
     }
 
-    /// The length in bytes of the files that have to be read.
-    #[must_use]
-    pub fn unknown_bytes(&self) -> u64 {
-        let is_unknown = |file| !matches!(self.files.get(file), Some(Standing::Unchanged(_) | Standing::Unlisted));
-        let files = self.model.files().iter().enumerate();
-        files.filter(|(index, _)| is_unknown(*index)).map(|(_, file)| file.length_bytes).sum()
-    }
-
     /// A receipt of the model, all of whose files that `manifest` lists were found to be as it says; none of a model
     /// without one.
     ///
@@ -260,5 +252,11 @@ impl ModelSource for ReceiptedModel {
             Some(Standing::Unchanged(record)) if record.algorithm == algorithm => record.digest(range),
             _ => None,
         }
+    }
+
+    fn unread_bytes(&self) -> u64 {
+        let is_unknown = |file| !matches!(self.files.get(file), Some(Standing::Unchanged(_) | Standing::Unlisted));
+        let files = self.model.files().iter().enumerate();
+        files.filter(|(index, _)| is_unknown(*index)).map(|(_, file)| file.length_bytes).sum()
     }
 }

@@ -250,7 +250,7 @@ fn only_what_is_as_it_was_need_not_be_read() {
     assert!(again.1.receipt.is_none(), "there is nothing new to keep");
 
     let model = folder.beside(Some(&receipt), &rules(later(begun)));
-    assert_eq!(model.unknown_bytes(), 0);
+    assert_eq!(model.unread_bytes(), 0);
     let known = |range: Option<Range<u64>>, algorithm| model.known_digest(0, range.as_ref(), algorithm).cloned();
     assert_eq!(known(None, HashAlgorithm::Sha256), Some(HashAlgorithm::Sha256.digest(b"one")));
     assert_eq!(known(None, HashAlgorithm::Blake3), None);

@@ -73,7 +73,6 @@ pub fn sign_model(
     if *read_back.get() != statement {
         return Err(SignError::Unusable("the statement does not read back as it was written".to_owned()));
     }
-    drop(read_back);
     Ok(NewSignature { json, bundle, statement, evidence })
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn read_path(
     }
     let (everything, nothing) = (IgnoreRules::default(), HashSet::new());
     let model = LocalModel::open(path, &LocalModel::signing_rules(SymlinkPolicy::Allow, &everything, &nothing))?;
-    let total_bytes = model.files().iter().map(|file| file.length_bytes).sum();
+    let total_bytes = model.unread_bytes();
     let digests =
         console.hashing(global, || total_bytes, |options| hash(&model, 0, algorithms, options.progress_bytes));
     digests.map(ReadArtifact::of).map_err(|error| unreadable(&path.display().to_string(), &error))
@@ -158,7 +158,7 @@ pub(crate) fn signed(
         jobs: global.hashing().jobs,
     };
     let model = LocalModel::open(path, &rules)?;
-    let total_bytes = model.files().iter().map(|file| file.length_bytes).sum();
+    let total_bytes = model.unread_bytes();
     let manifest =
         console.hashing(global, || total_bytes, |options| Manifest::of(&model, Parameters::new(symlinks), options))?;
     with_algorithms(&model, &manifest, algorithms)

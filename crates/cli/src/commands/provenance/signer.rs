@@ -13,7 +13,7 @@ use model_transparency::trust::{
 
 use super::lookup::{InstanceLog, LookupArgs};
 use super::policy::PolicyArgs;
-use crate::args::{InstanceArgs, TimestampArgs};
+use crate::args::{InstanceArgs, TimestampArgs, first_given};
 use crate::commands::verify::rule;
 use crate::failure::Failure;
 use crate::inputs;
@@ -96,7 +96,7 @@ impl ProvenanceSignerArgs {
             ("--provenance-identity-provider", self.provenance_identity_provider.is_some()),
             ("--provenance-online", self.provenance_online),
         ];
-        flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+        first_given(flags)
     }
 
     /// What an output must not overwrite.

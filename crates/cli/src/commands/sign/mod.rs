@@ -168,13 +168,11 @@ fn write_signature(
     console: &Console,
 ) -> Result<Answer, Failure> {
     let old = target.reuse.read(signer.trust(), believed, &target.hashing, console)?;
-    let mut kept = match target.reuse.keeps_receipt() {
-        true => {
-            let location = LocalModel::locate(&target.model.path, target.model.scope.symlinks())?;
-            Some(KeptReceipt::open(&target.reuse.rules, &location, console)?)
-        }
-        false => None,
+    let open = || {
+        let location = LocalModel::locate(&target.model.path, target.model.scope.symlinks())?;
+        KeptReceipt::open(&target.reuse.rules, &location, console)
     };
+    let mut kept = target.reuse.keeps_receipt().then(open).transpose()?;
     let list = list(&target.model, &target.signature, global.hashing().jobs, console)?;
     warn(target, &list.model, console);
     target.reuse.warn(&list.model, console);
@@ -209,14 +207,16 @@ fn write_signature(
     let log_entries = asked.log_entries(&bundle);
     drop(bundle);
     model_transparency::output::write(&target.signature, &json, Access::Everyone, Existing::Replace)?;
-    let reused = kept.zip(renewed).map(|(kept, renewed)| kept.keep(renewed, console));
+    if let Some((kept, renewed)) = kept.zip(renewed.as_ref()) {
+        kept.keep(renewed, console);
+    }
     let signed = Signed {
         statement: &statement,
         evidence: &evidence,
         timestamps: &timestamps,
         log_entries: &log_entries,
         length_bytes,
-        reused: reused.as_ref().map(|reused| (target.reuse.signature(), reused)),
+        renewed: renewed.as_ref().map(|renewed| (target.reuse.signature(), renewed)),
     };
     Ok(sign_answer(&target.model.path, &target.signature, &signed))
 }

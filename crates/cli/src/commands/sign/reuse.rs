@@ -9,7 +9,7 @@ use model_transparency::sigstore::{SignerRule, SigstoreTrust};
 use model_transparency::trust::{Anchors, CertificateTrust, SignerTrust, TimestampTrust, Trust};
 use model_transparency::verify::check_signature;
 
-use crate::args::{HashingArgs, InstanceArgs, RECEIPTS, ReceiptArgs, TimestampArgs};
+use crate::args::{HashingArgs, InstanceArgs, RECEIPTS, ReceiptArgs, TimestampArgs, first_given};
 use crate::commands::verify::rule;
 use crate::failure::Failure;
 use crate::inputs::{self, Inside, inside, now};
@@ -80,7 +80,7 @@ impl ReuseArgs {
             ("--reuse-identity", self.reuse_identity.is_some()),
         ];
         if self.reuse.is_none()
-            && let Some((flag, _)) = about_reuse.into_iter().find(|(_, is_given)| *is_given)
+            && let Some(flag) = first_given(about_reuse)
         {
             return Err(Failure::usage(format!("{flag} is about an older signature: give it with --reuse FILE")));
         }

@@ -7,7 +7,7 @@ use model_transparency::envelope::Material;
 use model_transparency::trust::{Anchors, CertificateTrust, SignerTrust, public_authorities};
 
 use super::{Common, open, rule, verify};
-use crate::args::Global;
+use crate::args::{Global, first_given};
 use crate::failure::Failure;
 use crate::inputs;
 use crate::output::{Answer, Console, colons};
@@ -67,7 +67,7 @@ impl AuthorityArgs {
             ("--certificate-identity-regexp", self.certificate_identity_regexp.is_some()),
             ("--crl", !self.crl.is_empty()),
         ];
-        flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+        first_given(flags)
     }
 
     /// Reads them, for the command that is called `command`.

@@ -251,10 +251,8 @@ pub(crate) fn verify(
     let Exclusions { all, .. } =
         exclusions(&location, model.scope.ignores_git_paths(), &model.scope.ignore_paths, Some(&signature), console)?;
 
-    let mut kept = match common.receipt {
-        true => Some(KeptReceipt::open(&common.receipt_rules, &location, console)?),
-        false => None,
-    };
+    let open = || KeptReceipt::open(&common.receipt_rules, &location, console);
+    let mut kept = common.receipt.then(open).transpose()?;
     if let Some(kept) = &mut kept {
         kept.believe_only(Some(statement.get().manifest()));
     }
@@ -279,7 +277,7 @@ pub(crate) fn verify(
                     }
                     None => ReceiptedModel::without_receipt(model),
                 };
-                total_bytes.store(model.unknown_bytes(), Ordering::Relaxed);
+                total_bytes.store(model.unread_bytes(), Ordering::Relaxed);
                 Ok(source.get_or_init(|| model))
             })
         },
@@ -300,13 +298,14 @@ pub(crate) fn verify(
         Some(provenance) => Some(of_the_same(provenance, common, &verdict, &signature, global, console)?),
         None => None,
     };
-    let reused = match kept.zip(source.get()) {
-        Some((kept, source)) => source.renew(verdict.statement.manifest())?.map(|renewed| kept.keep(renewed, console)),
-        None => None,
-    };
+    let renew = |model: &ReceiptedModel| model.renew(verdict.statement.manifest());
+    let renewed = source.get().map(renew).transpose()?.flatten();
+    if let Some((kept, renewed)) = kept.zip(renewed.as_ref()) {
+        kept.keep(renewed, console);
+    }
     let path = common.provenance.provenance_path.as_deref();
     let joined = path.zip(found.as_ref()).map(|(path, found)| Joined { path, found, policy });
-    Ok(verify_answer(&model.path, &signature, &verdict, reused.as_ref(), joined.as_ref()))
+    Ok(verify_answer(&model.path, &signature, &verdict, renewed.as_ref(), joined.as_ref()))
 }
 
 /// What of the provenance is of the model that was signed.

@@ -10,7 +10,7 @@ use model_transparency::provenance::vsa::{
 use model_transparency::sigstore::SignerRule;
 use model_transparency::trust::TimestampTrust;
 
-use crate::args::{InstanceArgs, TimestampArgs};
+use crate::args::{InstanceArgs, TimestampArgs, first_given};
 use crate::commands::verify::{AuthorityArgs, about_instance, rule};
 use crate::failure::Failure;
 use crate::inputs;
@@ -183,7 +183,7 @@ impl Args {
             ("--tsa-certificate-chain", !self.timestamps.tsa_certificate_chain.is_empty()),
             ("--require-timestamp", self.timestamps.require_timestamp),
         ];
-        let dating = dating.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag));
+        let dating = first_given(dating);
         let instance = self.instance.is_given().then_some("an instance of Sigstore");
         let certificate = self.authorities.given();
         let identity = self.identity.given();
@@ -227,6 +227,6 @@ impl SignerArgs {
             ("--identity-provider", self.identity_provider.is_some()),
             ("--identity-provider-regexp", self.identity_provider_regexp.is_some()),
         ];
-        flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+        first_given(flags)
     }
 }
