@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::support::{Run, Sandbox, run};
+use crate::support::{Run, Sandbox};
 
 /// Longer than a tick of the clock that files are stamped with.
 const TICK: Duration = Duration::from_millis(50);
@@ -22,48 +22,26 @@ struct Model(Sandbox);
 
 impl Model {
     fn new() -> Self {
-        let sandbox = Sandbox::on_disk();
-        sandbox.ok("keygen --private-key key.pem");
-        sandbox.write("model/config.json", "{}\n");
-        sandbox.write("model/sub/weights.bin", "weights\n");
-        let model = Self(sandbox);
-        model.ok("sign key model --private-key key.pem");
+        let model = Self(Sandbox::on_disk().with_variable("XDG_STATE_HOME", "state").and_model());
+        model.0.ok("sign key model --private-key key.pem");
         std::thread::sleep(TICK);
         model
-    }
-
-    fn command(&self, words: &str) -> Command {
-        let mut command = self.0.command(words);
-        command.env("XDG_STATE_HOME", self.0.path("state"));
-        command
-    }
-
-    #[track_caller]
-    fn ok(&self, words: &str) -> Run {
-        let run = run(&mut self.command(words));
-        assert_eq!(run.code, Some(0), "{words}: {run:?}");
-        run
-    }
-
-    #[track_caller]
-    fn fails(&self, words: &str, code: i32, says: &[&str]) {
-        self.0.fails_as(&mut self.command(words), code, says);
     }
 
     /// How many files of a good model were hashed, and of how many a receipt told.
     #[track_caller]
     fn verified(&self, more: &str) -> (u64, u64) {
         let words = format!("verify key model --public-key key.pub.pem --receipt {BELIEVE} {more} --format json");
-        counts(&self.ok(&words))
+        counts(&self.0.ok(&words))
     }
 
     #[track_caller]
     fn refused(&self, says: &[&str]) {
-        self.fails(&format!("verify key model --public-key key.pub.pem --receipt {BELIEVE}"), 1, says);
+        self.0.fails(&format!("verify key model --public-key key.pub.pem --receipt {BELIEVE}"), 1, says);
     }
 
     fn signed_again(&self, more: &str) -> Run {
-        self.ok(&format!("sign key model --private-key key.pem {BELIEVE} {more}"))
+        self.0.ok(&format!("sign key model --private-key key.pem {BELIEVE} {more}"))
     }
 
     fn receipt(&self) -> PathBuf {
@@ -85,10 +63,10 @@ fn counts(run: &Run) -> (u64, u64) {
 fn what_did_not_change_is_not_read_again() {
     let model = Model::new();
     let verify = format!("verify key model --public-key key.pub.pem --receipt {BELIEVE} --log-level debug");
-    let first = model.ok(&verify);
+    let first = model.0.ok(&verify);
     assert!(first.stdout.contains("receipt      2 files hashed now, none by receipt\n"), "{}", first.stdout);
     assert!(first.stderr.contains("hashed 11 B in"), "{}", first.stderr);
-    let second = model.ok(&verify);
+    let second = model.0.ok(&verify);
     assert!(second.stdout.contains("receipt      0 files hashed now, 2 by receipt of 20"), "{}", second.stdout);
     assert!(second.stdout.contains("the bytes of 2 files, which the system says were not changed since 20"));
     assert!(second.stderr.contains("hashed 0 B in"), "{}", second.stderr);
@@ -104,22 +82,22 @@ fn what_did_not_change_is_not_read_again() {
 fn the_signature_is_verified_each_time() {
     let model = Model::new();
     assert_eq!(model.verified(""), (2, 0));
-    model.ok("keygen --private-key other.pem");
+    model.0.ok("keygen --private-key other.pem");
     let words = format!("verify key model --public-key other.pub.pem --receipt {BELIEVE}");
-    model.fails(&words, 1, &["was made with another key"]);
+    model.0.fails(&words, 1, &["was made with another key"]);
 
     // The model is changed and signed again: the receipt knows what the new signature does not say.
     model.0.write("model/config.json", "{ }\n");
-    model.ok("sign key model --private-key key.pem");
+    model.0.ok("sign key model --private-key key.pem");
     std::thread::sleep(TICK);
     assert_eq!(model.verified(""), (1, 1));
     assert_eq!(model.verified(""), (0, 2));
     // The state that the receipt knows is not what is signed.
     model.0.write("other/config.json", "{}\n");
     model.0.write("other/sub/weights.bin", "weights\n");
-    model.ok("sign key other --private-key key.pem --signature old.sig");
+    model.0.ok("sign key other --private-key key.pem --signature old.sig");
     let words = format!("verify key model --public-key key.pub.pem --signature old.sig --receipt {BELIEVE}");
-    model.fails(&words, 1, &["config.json", "expected sha256:", "changed: 1"]);
+    model.0.fails(&words, 1, &["config.json", "expected sha256:", "changed: 1"]);
 }
 
 #[test]
@@ -206,7 +184,7 @@ fn a_write_through_a_mapping_that_was_dirty_is_seen() {
         let mapped = model.0.path("model/sub/weights.bin");
         let Some(mut mapping) = Mapping::new(&mapped) else { return };
         mapping.write('1');
-        model.ok("sign key model --private-key key.pem");
+        model.0.ok("sign key model --private-key key.pem");
         std::thread::sleep(TICK);
         assert_eq!(model.verified(""), (files + 2, 0));
         assert_eq!(model.verified(""), (1, files + 1), "what is mapped to be written to has no receipt");
@@ -226,7 +204,7 @@ fn a_file_that_is_open_for_writing_is_read_each_time() {
     let model = Model::new();
     let verify = format!("verify key model --public-key key.pub.pem --receipt {BELIEVE}");
     let writer = File::options().append(true).open(model.0.path("model/config.json")).expect("open");
-    let run = model.ok(&verify);
+    let run = model.0.ok(&verify);
     assert!(run.stderr.contains("the receipt is without `config.json`: open for writing, or changed"), "{run:?}");
     assert_eq!(model.verified(""), (1, 1));
     drop(writer);
@@ -240,11 +218,11 @@ fn a_file_that_is_open_for_writing_is_read_each_time() {
 #[test]
 fn a_file_to_which_root_alone_writes_has_a_receipt() {
     let model = Model::new();
-    model.ok("sign key /etc/passwd --private-key key.pem --signature passwd.sig");
+    model.0.ok("sign key /etc/passwd --private-key key.pem --signature passwd.sig");
     let verify = "verify key /etc/passwd --public-key key.pub.pem --signature passwd.sig --receipt";
     let verify = format!("{verify} {BELIEVE} --format json");
-    assert_eq!(counts(&model.ok(&verify)), (1, 0));
-    assert_eq!(counts(&model.ok(&verify)), (0, 1));
+    assert_eq!(counts(&model.0.ok(&verify)), (1, 0));
+    assert_eq!(counts(&model.0.ok(&verify)), (0, 1));
 }
 
 #[test]
@@ -266,11 +244,11 @@ fn what_is_not_listed_is_not_looked_at() {
     let _ = fs::remove_file(model.0.path("model/link"));
     model.0.write("model/empty", "");
     let sign = format!("sign key model --private-key key.pem --shard-size 30 --receipt {BELIEVE} --log-level error");
-    let signed = model.ok(&sign);
+    let signed = model.0.ok(&sign);
     assert!(signed.stdout.contains("receipt      2 files hashed now\n"), "{}", signed.stdout);
     std::thread::sleep(TICK);
-    model.ok(&sign);
-    let again = model.ok(&format!("{sign} --reuse model.sig"));
+    model.0.ok(&sign);
+    let again = model.0.ok(&format!("{sign} --reuse model.sig"));
     assert!(again.stdout.contains("hashed now   0 files\n"), "{}", again.stdout);
 }
 
@@ -281,9 +259,9 @@ fn a_file_system_that_is_not_known_is_believed_only_if_that_is_asked_for() {
     let places = ["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/cpu/cgroup.procs"];
     let Some(file) = places.into_iter().find(|place| Path::new(place).exists()) else { return };
     let sign = format!("sign key {file} --private-key key.pem --signature new.sig --receipt");
-    model.fails(&sign, 3, &["is not known to note every change of a file", "--receipt-allow-network-fs believes it"]);
+    model.0.fails(&sign, 3, &["is not known to note every change of a file", "--receipt-allow-network-fs believes it"]);
     // It can't be hashed all the same: it has more bytes than it says.
-    model.fails(&format!("{sign} {BELIEVE}"), 3, &["grew"]);
+    model.0.fails(&format!("{sign} {BELIEVE}"), 3, &["grew"]);
 }
 
 #[test]
@@ -299,7 +277,7 @@ fn a_receipt_that_somebody_else_may_have_written_is_not_believed() {
     let words = format!("verify key model --public-key key.pub.pem --receipt {BELIEVE}");
     for changed in ["", "model-signing receipt 2", &text.replace("\"path\"", "\"Path\""), &text[..text.len() - 1]] {
         fs::write(&receipt, changed).expect("written");
-        let run = model.ok(&words);
+        let run = model.0.ok(&words);
         assert!(run.stderr.contains("every file is hashed"), "{run:?}");
         assert!(run.stdout.contains("2 files hashed now, none by receipt"), "{run:?}");
         assert_eq!(model.verified(""), (0, 2), "the new one is believed");
@@ -307,29 +285,29 @@ fn a_receipt_that_somebody_else_may_have_written_is_not_believed() {
 
     let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     mode(&key, 0o640);
-    model.fails(&words, 3, &["the key of receipts", "has mode 0640, expected 0600"]);
+    model.0.fails(&words, 3, &["the key of receipts", "has mode 0640, expected 0600"]);
     mode(&key, 0o600);
     let folder = key.parent().expect("a folder");
     mode(folder, 0o777);
-    model.fails(&words, 3, &["the folder of receipts", "has mode 0777, expected 0755"]);
+    model.0.fails(&words, 3, &["the folder of receipts", "has mode 0777, expected 0755"]);
     mode(folder, 0o700);
     let old = fs::read(&key).expect("readable");
     fs::write(&key, &old[1..]).expect("written");
-    model.fails(&words, 3, &["has 31 bytes, expected 32"]);
+    model.0.fails(&words, 3, &["has 31 bytes, expected 32"]);
     fs::remove_file(&key).expect("removed");
     std::os::unix::fs::symlink("/dev/zero", &key).expect("a link");
-    model.fails(&words, 3, &["the key of receipts"]);
+    model.0.fails(&words, 3, &["the key of receipts"]);
     fs::remove_file(&key).expect("removed");
     let away = model.0.path("away");
     fs::rename(folder, &away).expect("renamed");
     std::os::unix::fs::symlink(&away, folder).expect("a link");
-    model.fails(&words, 3, &["the folder of receipts", "is no folder"]);
+    model.0.fails(&words, 3, &["the folder of receipts", "is no folder"]);
     fs::remove_file(folder).expect("removed");
     fs::rename(&away, folder).expect("renamed");
     fs::remove_file(&receipt).expect("removed");
     let made = Command::new("mkfifo").arg(&receipt).status().expect("mkfifo");
     assert!(made.success());
-    let run = model.ok(&words);
+    let run = model.0.ok(&words);
     assert!(run.stderr.contains("there is no new receipt: `") && run.stderr.contains("is no regular file"), "{run:?}");
     fs::remove_file(&receipt).expect("removed");
     // A new key is made, and the old receipt is void.
@@ -355,7 +333,7 @@ fn receipts_are_of_shards_links_and_single_files_too() {
         if sign == "--allow-symlinks" {
             std::os::unix::fs::symlink("../outside", &link).expect("a link");
         }
-        model.ok(&format!("sign key model --private-key key.pem --signature model.sig {sign}"));
+        model.0.ok(&format!("sign key model --private-key key.pem --signature model.sig {sign}"));
         std::thread::sleep(TICK);
         // What is known of files says nothing of shards, nor of another algorithm.
         let files = if link.exists() { 3 } else { 2 };
@@ -368,12 +346,12 @@ fn receipts_are_of_shards_links_and_single_files_too() {
         }
     }
     model.0.write("one.bin", "one");
-    model.ok("sign key one.bin --private-key key.pem --signature one.sig");
+    model.0.ok("sign key one.bin --private-key key.pem --signature one.sig");
     std::thread::sleep(TICK);
     let words =
         format!("verify key one.bin --public-key key.pub.pem --signature one.sig --receipt {BELIEVE} --format json");
-    assert_eq!(counts(&model.ok(&words)), (1, 0));
-    assert_eq!(counts(&model.ok(&words)), (0, 1));
+    assert_eq!(counts(&model.0.ok(&words)), (1, 0));
+    assert_eq!(counts(&model.0.ok(&words)), (0, 1));
 }
 
 #[test]
@@ -385,12 +363,12 @@ fn memory_is_no_place_for_a_receipt() {
     fs::create_dir(&copied).expect("a folder");
     fs::write(copied.join("config.json"), "{}\n").expect("written");
     let sign = format!("sign key {} --private-key key.pem --signature memory.sig", copied.display());
-    model.ok(&sign);
+    model.0.ok(&sign);
     let verify = format!("verify key {} --public-key key.pub.pem --signature memory.sig", copied.display());
-    model.ok(&verify);
+    model.0.ok(&verify);
     for command in [&sign, &verify] {
         let words = format!("{command} --receipt {BELIEVE}");
-        model.fails(&words, 3, &["there is no receipt of `", "tmpfs does not note every change of a file"]);
+        model.0.fails(&words, 3, &["there is no receipt of `", "tmpfs does not note every change of a file"]);
     }
 }
 
@@ -398,15 +376,19 @@ fn memory_is_no_place_for_a_receipt() {
 fn what_says_nothing_without_a_receipt_is_refused() {
     let model = Model::new();
     let verify = "verify key model --public-key key.pub.pem";
-    model.fails(&format!("{verify} --receipt-max-age 1h"), 2, &["give it with --receipt"]);
-    model.fails(&format!("{verify} {BELIEVE}"), 2, &["give it with --receipt"]);
-    model.fails(&format!("{verify} --receipt --receipt-max-age soon"), 2, &["such as 90s, 12h or 7d"]);
+    model.0.fails(&format!("{verify} --receipt-max-age 1h"), 2, &["give it with --receipt"]);
+    model.0.fails(&format!("{verify} {BELIEVE}"), 2, &["give it with --receipt"]);
+    model.0.fails(&format!("{verify} --receipt --receipt-max-age soon"), 2, &["such as 90s, 12h or 7d"]);
     let sign = "sign key model --private-key key.pem";
-    model.fails(&format!("{sign} --receipt-max-age 1h"), 2, &["give it with --receipt or --reuse FILE"]);
-    model.fails(&format!("{sign} --reuse-public-key key.pub.pem"), 2, &["give it with --reuse FILE"]);
-    model.fails(&format!("{sign} --reuse model.sig --reuse-identity a"), 2, &["needs --reuse-identity-provider URL"]);
+    model.0.fails(&format!("{sign} --receipt-max-age 1h"), 2, &["give it with --receipt or --reuse FILE"]);
+    model.0.fails(&format!("{sign} --reuse-public-key key.pub.pem"), 2, &["give it with --reuse FILE"]);
+    model.0.fails(&format!("{sign} --reuse model.sig --reuse-identity a"), 2, &["needs --reuse-identity-provider URL"]);
     let words = format!("{verify} --receipt");
-    model.0.fails_as(&mut model.0.command(&words), 2, &["neither XDG_STATE_HOME nor HOME is set"]);
+    model.0.fails_as(
+        model.0.command(&words).env_remove("XDG_STATE_HOME"),
+        2,
+        &["neither XDG_STATE_HOME nor HOME is set"],
+    );
 }
 
 #[test]
@@ -427,23 +409,23 @@ fn a_new_signature_takes_from_the_old_what_did_not_change() {
     assert!(second.stdout.contains(why), "{}", second.stdout);
     let third = model.signed_again("--reuse model.sig --format json");
     assert_eq!(counts(&third), (0, 3));
-    assert_eq!(root(&second), root(&model.ok("sign key model --private-key key.pem")), "as if every file were read");
-    model.ok("verify key model --public-key key.pub.pem");
+    assert_eq!(root(&second), root(&model.0.ok("sign key model --private-key key.pem")), "as if every file were read");
+    model.0.ok("verify key model --public-key key.pub.pem");
     // What was signed has a receipt for whoever verifies here.
     assert_eq!(model.verified(""), (0, 3));
 
     // Nothing could be taken from a signature of shards, or with another hash.
     for (flag, found) in [("--shard-size 4", "sha256 in shards of 4 B"), ("--hash blake3", "blake3")] {
         let sign = format!("sign key model --private-key key.pem {flag} --signature other.sig --reuse model.sig");
-        model.fails(&sign, 2, &["`model.sig` is of sha256", &format!("the new signature is to be of {found}")]);
+        model.0.fails(&sign, 2, &["`model.sig` is of sha256", &format!("the new signature is to be of {found}")]);
     }
     fs::copy(model.0.path("model.sig"), model.0.path("model/old.sig")).expect("copied");
     let inside = model.signed_again("--reuse model/old.sig --signature other.sig");
     assert!(inside.stderr.contains("`model/old.sig` is in the model, and is signed with it"), "{}", inside.stderr);
     fs::remove_file(model.0.path("model/old.sig")).expect("removed");
     let sign = "sign key model --private-key key.pem --signature shards.sig --shard-size 4 --receipt";
-    model.ok(&format!("{sign} {BELIEVE}"));
-    let again = model.ok(&format!("{sign} {BELIEVE} --reuse shards.sig"));
+    model.0.ok(&format!("{sign} {BELIEVE}"));
+    let again = model.0.ok(&format!("{sign} {BELIEVE} --reuse shards.sig"));
     assert!(again.stdout.contains("reused       3 files of shards.sig"), "{}", again.stdout);
 }
 
@@ -451,14 +433,14 @@ fn a_new_signature_takes_from_the_old_what_did_not_change() {
 fn the_old_signature_has_to_hold() {
     let model = Model::new();
     model.signed_again("--receipt");
-    model.ok("keygen --private-key other.pem");
+    model.0.ok("keygen --private-key other.pem");
     let sign = format!("sign key model --private-key other.pem --signature new.sig {BELIEVE}");
-    model.fails(&format!("{sign} --reuse model.sig"), 1, &["the older signature `model.sig`", "another key"]);
-    model.fails(&format!("{sign} --reuse none.sig"), 3, &["none.sig"]);
-    let run = model.ok(&format!("{sign} --reuse model.sig --reuse-public-key key.pub.pem"));
+    model.0.fails(&format!("{sign} --reuse model.sig"), 1, &["the older signature `model.sig`", "another key"]);
+    model.0.fails(&format!("{sign} --reuse none.sig"), 3, &["none.sig"]);
+    let run = model.0.ok(&format!("{sign} --reuse model.sig --reuse-public-key key.pub.pem"));
     assert!(run.stdout.contains("reused       2 files of model.sig"), "{}", run.stdout);
     let bundle = String::from_utf8(model.0.read("model.sig")).expect("JSON");
     model.0.write("model.sig", bundle.replacen("\"sig\":\"M", "\"sig\":\"N", 1));
     let words = format!("{sign} --reuse model.sig --reuse-public-key key.pub.pem");
-    model.fails(&words, 1, &["the older signature `model.sig`"]);
+    model.0.fails(&words, 1, &["the older signature `model.sig`"]);
 }

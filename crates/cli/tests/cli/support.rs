@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A folder with a key pair, in which commands run.
 pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
+    /// Variables of every command that name a folder of the sandbox.
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 /// How a command ended.
@@ -27,22 +29,33 @@ pub(crate) struct Run {
 impl Sandbox {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), variables: Vec::new() }
     }
 
     /// An empty folder on a disk: that for temporary files is in memory on many machines.
     #[cfg(target_os = "linux")]
     pub(crate) fn on_disk() -> Self {
-        Self { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder of the build") }
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder of the build");
+        Self { folder, variables: Vec::new() }
+    }
+
+    /// The same, in which commands know a folder of it by this variable.
+    pub(crate) fn with_variable(mut self, name: &'static str, folder: &'static str) -> Self {
+        self.variables.push((name, folder));
+        self
     }
 
     /// A folder with `key.pem`, `key.pub.pem` and the model `model`: two files, one in a folder.
     pub(crate) fn with_model() -> Self {
-        let sandbox = Self::empty();
-        sandbox.ok("keygen --private-key key.pem");
-        sandbox.write("model/config.json", "{}\n");
-        sandbox.write("model/sub/weights.bin", "weights\n");
-        sandbox
+        Self::empty().and_model()
+    }
+
+    /// The same with these.
+    pub(crate) fn and_model(self) -> Self {
+        self.ok("keygen --private-key key.pem");
+        self.write("model/config.json", "{}\n");
+        self.write("model/sub/weights.bin", "weights\n");
+        self
     }
 
     /// As [`Self::with_model`], with `model.sig` beside the model.
@@ -76,6 +89,9 @@ impl Sandbox {
         command.args(words).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         for variable in ["TEMP", "TMP", "TMPDIR"] {
             command.env(variable, self.folder.path());
+        }
+        for (name, folder) in &self.variables {
+            command.env(name, self.path(folder));
         }
         // What a process needs on Windows.
         if let Some(root) = std::env::var_os("SystemRoot") {

@@ -25,29 +25,29 @@ struct Machine {
 
 impl Machine {
     fn new(repository: &Repository) -> Self {
-        let sandbox = Sandbox::with_model();
+        let sandbox = Sandbox::with_model().with_variable("XDG_CACHE_HOME", CACHE);
         sandbox.write("root.json", repository.root(1));
         Self { sandbox, url: repository.url() }
     }
 
     /// `words`, with the URL of the repository where they say `URL`.
     fn command(&self, words: &str) -> Command {
-        let mut command = self.sandbox.command(&words.replace("URL", &self.url));
-        command.env("XDG_CACHE_HOME", self.sandbox.path(CACHE));
-        command
+        self.sandbox.command(&self.with_url(words))
+    }
+
+    fn with_url(&self, words: &str) -> String {
+        words.replace("URL", &self.url)
     }
 
     #[track_caller]
     fn ok(&self, words: &str) -> Run {
-        let run = run(&mut self.command(words));
-        assert_eq!(run.code, Some(0), "{words}: {run:?}");
-        run
+        self.sandbox.ok(&self.with_url(words))
     }
 
     /// Fails as is said, and leaves every file as it was.
     #[track_caller]
     fn fails(&self, words: &str, code: i32, says: &[&str]) -> Run {
-        self.sandbox.fails_as(&mut self.command(words), code, says)
+        self.sandbox.fails(&self.with_url(words), code, says)
     }
 
     fn json(&self, words: &str) -> Value {
